@@ -1,0 +1,1 @@
+"""Orders and the answers to their disputes."""

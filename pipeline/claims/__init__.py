@@ -1,0 +1,1 @@
+"""Lines to claims: rules as data, values, products."""

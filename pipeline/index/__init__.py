@@ -1,0 +1,1 @@
+"""The disposable view for search."""

@@ -1,0 +1,1 @@
+"""Recordings and descriptions in: formats, stores, the first hash."""

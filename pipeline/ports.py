@@ -1,0 +1,172 @@
+"""The ports: what the pipeline needs from the outside, one page.
+
+Each has a contract suite in ``tests/contract`` that runs over the fake and over
+every real adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from pipeline.model import Box, Broadcast, ClaimSet, Line, Screen
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Audio = npt.NDArray[np.float32]
+    Image = npt.NDArray[np.uint8]
+
+
+class ObjectStat(NamedTuple):
+    """What a store says about one object."""
+
+    key: str
+    size_bytes: int
+    etag: str
+
+
+class ObjectStore(Protocol):
+    """Immutable objects by key. Keys are relative, ``/``-separated, already safe."""
+
+    def stat(self, key: str) -> ObjectStat | None:
+        """The object's size and version tag; None when there is none."""
+
+    def list(self, prefix: str) -> Iterator[ObjectStat]:
+        """All objects whose key begins with ``prefix``, in key order."""
+
+    def read(
+        self, key: str, *, start: int = 0, end: int | None = None, if_match: str = ""
+    ) -> bytes:
+        """Bytes ``[start, end)`` in one request.
+
+        Raises:
+            ObjectMissing: no such object. ObjectChanged: ``if_match`` no longer fits.
+        """
+
+    def download(self, key: str, path: Path) -> str:
+        """Copy the object to a local file, resuming after a broken read; its SHA-256 hex."""
+
+    def put(self, key: str, source: bytes | Path, *, retain_until: datetime | None = None) -> str:
+        """Write the object whole or not at all; its SHA-256 hex. Same key, same bytes: a no-op."""
+
+    def put_if_absent(
+        self, key: str, source: bytes | Path, *, retain_until: datetime | None = None
+    ) -> bool:
+        """Write unless the key exists; whether it was written. Atomic between processes."""
+
+    def presign(self, key: str, *, expires_s: int) -> str:
+        """A link to read the object for a while (``file:`` for a local store)."""
+
+    def hold(self, key: str, *, on: bool) -> None:
+        """Set or lift a legal hold: while on, the object cannot be replaced or removed."""
+
+    def local_path(self, key: str) -> Path | None:
+        """Where the object lies on this machine's disk; None for a remote store."""
+
+
+class Heard(NamedTuple):
+    """One piece of speech in an audio chunk. Times are milliseconds from the chunk's start."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+    char_start_ms: tuple[int, ...]
+    char_prob_pm: tuple[int, ...]
+    prob_pm: int
+    no_speech_pm: int
+    compression_pm: int
+
+
+class Transcriber(Protocol):
+    """Speech recognition of one chunk; its text depends on the chunk alone."""
+
+    @property
+    def producer(self) -> str:
+        """Model name, source and digest, for the record."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the model's files and everything else that can change its text."""
+
+    def transcribe(
+        self, chunks: Sequence[Audio], *, language: str, retry: bool = False
+    ) -> Sequence[Sequence[Heard]]:
+        """What is heard in each chunk (float32 mono 16 kHz, at most 30 s).
+
+        ``language`` is ``zh``, ``en`` or empty (decide per chunk). ``retry`` asks for the
+        second, deterministic set of decoding options.
+
+        Raises:
+            TranscriptionFailed: the model failed.
+        """
+
+
+class SeenText(NamedTuple):
+    """One line of text in a picture."""
+
+    text: str
+    box: Box
+    confidence_pm: int
+
+
+class TextReader(Protocol):
+    """Reading text in pictures."""
+
+    @property
+    def producer(self) -> str:
+        """Name, version and model digests."""
+
+    def read(self, image: Image) -> Sequence[SeenText]:
+        """All lines of text in a BGR picture (height, width, 3), top to bottom."""
+
+
+class ClaimDetector(Protocol):
+    """Lines to claims."""
+
+    @property
+    def producer(self) -> str:
+        """Rule set name and digest."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over rules, data and code version that can change claims."""
+
+    def detect(
+        self, broadcast: Broadcast, lines: Sequence[Line], *, screen: Screen | None, work_key: str
+    ) -> ClaimSet:
+        """All claims and product windows; never raises on what a line says."""
+
+
+class EvidenceIndex(Protocol):
+    """A disposable view over the store, for search. Documents and hits: ``pipeline.index``."""
+
+    def ensure(self) -> None:
+        """Make the index if it is not there.
+
+        Raises:
+            MappingConflict: it was made by another schema version.
+        """
+
+    def put(self, documents: Iterable[Any]) -> int:
+        """Write documents, replacing those of the same id; how many.
+
+        Raises:
+            PartialWrite: names the documents that failed. IndexUnavailable.
+        """
+
+    def drop(self, broadcast_id: str) -> int:
+        """Remove a broadcast's documents; how many."""
+
+    def search(self, query: Any) -> Any:
+        """Answer a query.
+
+        Raises:
+            QueryError, IndexUnavailable.
+        """
+
+    def swap(self, documents: Iterable[Any]) -> int:
+        """Build a new index from all documents and switch to it at once; how many."""

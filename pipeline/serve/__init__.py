@@ -1,0 +1,1 @@
+"""The façade and its skins."""

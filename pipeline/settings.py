@@ -1,0 +1,193 @@
+"""All settings, one tree, with the unit in every name.
+
+Read from ``evidence.toml`` in the workspace and from ``EVIDENCE_…`` environment
+variables (``EVIDENCE_STORE__BUCKET=…``), the environment winning. This is the
+only module that looks at the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from pipeline.errors import ConfigError
+
+SETTINGS_FILE = "evidence.toml"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class StoreSettings(_Part):
+    """Where objects are kept."""
+
+    kind: Literal["local", "s3"] = "local"
+    """A folder, or S3-compatible storage."""
+    path: str = "objects"
+    """For ``local``: folder, relative to the workspace."""
+    bucket: str = ""
+    """For ``s3``: bucket name."""
+    prefix: str = ""
+    """For ``s3``: key prefix, without a leading slash."""
+    endpoint_url: str = ""
+    """For ``s3``: endpoint; empty for AWS."""
+    region: str = "us-east-1"
+    """For ``s3``: region."""
+    access_key_id: str = ""
+    """For ``s3``: empty uses boto3's own chain (environment, profile, role)."""
+    secret_access_key: SecretStr = SecretStr("")
+    """For ``s3``."""
+    addressing_style: Literal["path", "virtual", "auto"] = "path"
+    """For ``s3``."""
+    object_lock: bool = True
+    """For ``s3``: make the bucket with object lock and set retention at write."""
+    connect_timeout_s: int = 10
+    """For ``s3``."""
+    read_timeout_s: int = 60
+    """For ``s3``."""
+    max_attempts: int = 5
+    """For ``s3``: tries per request, with backoff."""
+
+
+class IndexSettings(_Part):
+    """Where search runs."""
+
+    kind: Literal["sqlite", "elasticsearch"] = "sqlite"
+    """Embedded, or a cluster."""
+    path: str = "index"
+    """For ``sqlite``: folder, relative to the workspace."""
+    url: str = ""
+    """For ``elasticsearch``."""
+    api_key: SecretStr = SecretStr("")
+    """For ``elasticsearch``."""
+    ca_file: str = ""
+    """For ``elasticsearch``: PEM of a private certificate authority."""
+    alias: str = "replay-evidence"
+    """For ``elasticsearch``: alias in front of versioned indices."""
+    shards: int = 1
+    """For ``elasticsearch``."""
+    replicas: int = 0
+    """For ``elasticsearch``."""
+    timeout_s: int = 30
+    """For ``elasticsearch``."""
+
+
+class TranscribeSettings(_Part):
+    """Speech recognition."""
+
+    model: str = "base"
+    """A folder, a hub name (``base``, ``large-v3-turbo``, ``org/name``) or ``packaged``."""
+    revision: str = ""
+    """Hub revision; empty means the one pinned for ``base`` (others: the hub's default)."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where it runs."""
+    compute_type: str = "int8"
+    """CTranslate2 compute type."""
+    cpu_threads: int = Field(default=0, ge=0)
+    """0: all cores."""
+    batch_chunks: int = Field(default=8, ge=1)
+    """Chunks decoded together; never changes their text."""
+    beam_size: int = Field(default=1, ge=1)
+    """Beam width."""
+    chunk_max_ms: int = Field(default=30_000, le=30_000)
+    """Longest chunk."""
+
+
+class KeyframeSettings(_Part):
+    """Picture selection and reading."""
+
+    min_gap_ms: int = 2000
+    """Look at most this often."""
+    change_gap_ms: int = 1000
+    """The same, near product changes."""
+    keep_every_ms: int = 60_000
+    """Keep one at least this often, even when nothing changed."""
+    max_side_px: int = 1280
+    """Stored pictures are scaled down to this."""
+    ocr: bool = True
+    """Read text."""
+
+
+class ClipSettings(_Part):
+    """Cutting."""
+
+    margin_ms: int = 3000
+    """Kept before and after a claim."""
+    max_ms: int = 600_000
+    """Longest clip."""
+
+
+class Settings(BaseSettings):
+    """The whole tree."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="EVIDENCE_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+    )
+
+    store: StoreSettings = StoreSettings()
+    """Object store."""
+    index: IndexSettings = IndexSettings()
+    """Search index."""
+    transcribe: TranscribeSettings = TranscribeSettings()
+    """Speech recognition."""
+    keyframes: KeyframeSettings = KeyframeSettings()
+    """Pictures."""
+    clip: ClipSettings = ClipSettings()
+    """Clips."""
+    retention_days: int = Field(default=1095, ge=1)
+    """Kept at least this long from the end of the broadcast (three years)."""
+    viewer_latency_ms: int = 10_000
+    """How late viewers see the stream, at most; widens *cannot tell* around an order."""
+    order_lookback_ms: int = 6 * 3_600_000
+    """An order is tied to broadcasts that began at most this long before it."""
+    min_coverage_pm: int = 900
+    """*Not said* needs at least this share of the windows listened to."""
+    min_prob_pm: int = 350
+    """*Not said* needs at least this mean recognition probability."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file (which comes in as init values)."""
+        return env_settings, init_settings
+
+
+def load(workspace: Path) -> Settings:
+    """The settings of a workspace.
+
+    Raises:
+        ConfigError: the file is not TOML, or a key is unknown or has a wrong value.
+    """
+    file = workspace / SETTINGS_FILE
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        return Settings(**values)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: {error}", hint="correct the file, or remove it") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(p) for p in first["loc"])
+        raise ConfigError(
+            f"{file}: {place}: {first['msg']}", hint="see infra/settings.example.toml"
+        ) from error
+
+
+def environment(name: str, default: str = "") -> str:
+    """One environment variable that is not part of the tree (language, terminal)."""
+    return os.environ.get(name, default)

@@ -1,0 +1,1 @@
+"""One normaliser and one tokeniser for all rooms."""
