@@ -1,0 +1,146 @@
+"""The invented broadcasts used as a yardstick keep the shape of the labelled samples."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.model.claim import CLAIM_TYPES, SET_TYPES
+
+SCENES = Path(__file__).parents[1] / "assets" / "scenes"
+FILES = sorted(SCENES.glob("*/*.json"))
+SPEAKERS = {"host", "cohost", "viewer_read_aloud"}
+CLAIM_KEYS = [
+    "claim_type",
+    "quote",
+    "segment_index",
+    "char_start",
+    "char_end",
+    "start_ms",
+    "end_ms",
+    "value",
+    "polarity",
+    "hedged",
+    "sku_id",
+]
+
+
+def load(path: Path) -> dict[str, Any]:
+    scene: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return scene
+
+
+@pytest.fixture(params=FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def scene(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return load(request.param)
+
+
+def skus(scene: dict[str, Any]) -> set[str]:
+    return {product["sku_id"] for product in scene["broadcast"]["products"]}
+
+
+def test_there_are_scenes_and_their_ids_are_unique() -> None:
+    ids = [load(path)["broadcast"]["broadcast_id"] for path in FILES]
+    assert len(ids) >= 3
+    assert len(set(ids)) == len(ids)
+
+
+def test_header(scene: dict[str, Any]) -> None:
+    broadcast, transcript = scene["broadcast"], scene["transcript"]
+    assert transcript["broadcast_id"] == broadcast["broadcast_id"]
+    assert transcript["language"] == broadcast["language"]
+    assert dt.datetime.fromisoformat(broadcast["started_at"]).tzinfo is not None
+    products = broadcast["products"]
+    assert len(skus(scene)) == len(products)
+    assert all(product["name"] for product in products)
+    for window in broadcast.get("product_schedule", []):
+        assert window["sku_id"] in skus(scene)
+        assert 0 <= window["start_ms"] < window["end_ms"]
+
+
+def test_segments_run_forward(scene: dict[str, Any]) -> None:
+    segments = scene["transcript"]["segments"]
+    assert all(s["text"] == s["text"].strip() != "" for s in segments)
+    assert all(0 <= s["start_ms"] < s["end_ms"] for s in segments)
+    pairs = zip(segments, segments[1:], strict=False)
+    assert all(left["end_ms"] <= right["start_ms"] for left, right in pairs)
+
+
+def test_speakers_and_traps(scene: dict[str, Any]) -> None:
+    labels, count = scene["labels"], len(scene["transcript"]["segments"])
+    assert len(labels["speakers"]) == count
+    assert set(labels["speakers"]) <= SPEAKERS
+    assert all(0 <= trap["utterance_index"] < count and trap["kind"] for trap in labels["traps"])
+
+
+def test_quotes_stand_where_they_are_said_to(scene: dict[str, Any]) -> None:
+    segments = scene["transcript"]["segments"]
+    for claim in scene["labels"]["claims"]:
+        text = segments[claim["segment_index"]]["text"]
+        assert text[claim["char_start"] : claim["char_end"]] == claim["quote"]
+        assert text.count(claim["quote"]) == 1
+
+
+def test_claims_are_sorted_and_apart(scene: dict[str, Any]) -> None:
+    claims = scene["labels"]["claims"]
+    places = [(c["segment_index"], c["char_start"], c["char_end"]) for c in claims]
+    assert places == sorted(places)
+    for left, right in zip(places, places[1:], strict=False):
+        assert left[0] < right[0] or left[2] <= right[1]
+
+
+def test_claim_times_lie_linearly_in_their_segment(scene: dict[str, Any]) -> None:
+    segments = scene["transcript"]["segments"]
+    for claim in scene["labels"]["claims"]:
+        segment = segments[claim["segment_index"]]
+        each = (segment["end_ms"] - segment["start_ms"]) / len(segment["text"])
+        assert abs(segment["start_ms"] + each * claim["char_start"] - claim["start_ms"]) <= 1
+        assert abs(segment["start_ms"] + each * claim["char_end"] - claim["end_ms"]) <= 1
+
+
+def test_claim_fields(scene: dict[str, Any]) -> None:
+    speakers = scene["labels"]["speakers"]
+    for claim in scene["labels"]["claims"]:
+        assert list(claim) == CLAIM_KEYS
+        assert claim["claim_type"] in CLAIM_TYPES
+        assert claim["polarity"] in {"affirm", "negate"}
+        assert isinstance(claim["hedged"], bool)
+        assert claim["sku_id"] is None or claim["sku_id"] in skus(scene)
+        assert speakers[claim["segment_index"]] != "viewer_read_aloud"
+
+
+def test_value_shapes(scene: dict[str, Any]) -> None:
+    for claim in scene["labels"]["claims"]:
+        value = claim["value"]
+        listed = value if claim["claim_type"] in SET_TYPES else [value]
+        assert isinstance(listed, list)
+        assert listed
+        assert all(isinstance(item, str) and item == item.strip() != "" for item in listed)
+
+
+def test_orders_and_disputes_go_together(scene: dict[str, Any]) -> None:
+    broadcast, orders, disputes = scene["broadcast"], scene["orders"], scene["labels"]["disputes"]
+    same = ("order_id", "sku_id", "reason_code")
+    assert [[o[key] for key in same] for o in orders] == [
+        [d[key] for key in same] for d in disputes
+    ]
+    assert len({order["order_id"] for order in orders}) == len(orders)
+    started = dt.datetime.fromisoformat(broadcast["started_at"])
+    for order in orders:
+        assert order["broadcast_id"] == broadcast["broadcast_id"]
+        assert order["sku_id"] in skus(scene)
+        assert order["reason_text"].strip()
+        assert dt.datetime.fromisoformat(order["ordered_at"]) >= started
+
+
+def test_disputes_cite_claims_on_the_ordered_product(scene: dict[str, Any]) -> None:
+    claims = scene["labels"]["claims"]
+    for dispute in scene["labels"]["disputes"]:
+        cited = dispute["relevant_claim_indexes"]
+        assert cited == sorted(set(cited))
+        assert all(claims[index]["sku_id"] in (None, dispute["sku_id"]) for index in cited)
+        assert dispute["reason_code"] != "other" or not cited
