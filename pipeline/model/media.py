@@ -47,6 +47,8 @@ class Hole(Frozen):
     """``gap``, ``corrupt``, ``truncated``, ``late_audio``, ``clock_jump``."""
     detail: str = ""
     """Words for a person."""
+    stream: Literal["all", "audio", "video"] = "all"
+    """What is missing: words may be lost only in ``audio`` and ``all``."""
 
 
 class Recording(Frozen):

@@ -1,0 +1,237 @@
+"""Every packet of a recording with its media time, in file order, one at a time."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from pipeline.errors import UnreadableMedia
+from pipeline.media.clock import FLV_WRAP_US, TS_WRAP_US, Clock, Epoch
+from pipeline.media.source import MediaSource, Segment, audio_of, opened, video_of
+
+Kind = Literal["video", "audio"]
+KINDS: frozenset[Kind] = frozenset({"video", "audio"})
+
+_MAX_FAILURES = 200
+_LONGEST_US = {"audio": 150_000, "video": 1_000_000}
+"""A packet that claims to last longer stands before a hole (MP4 stretches the last sample)."""
+_USUAL_US = {"audio": 23_220, "video": 40_000}
+
+
+class Timed(NamedTuple):
+    """A packet on the media clock. Times are microseconds."""
+
+    packet: Any
+    """PyAV packet with its raw timestamps."""
+    stream: Any
+    """PyAV stream."""
+    kind: Kind
+    part: int
+    """Index into the source's parts."""
+    pts_us: int
+    """Presentation time."""
+    dts_us: int
+    """Decoding time."""
+    length_us: int
+    """Nominal length; a stretched one is cut down."""
+    byte: int
+    """Position in the part; -1 where the demuxer does not know."""
+    epoch: Epoch
+    """Clock it was placed with."""
+
+    @property
+    def end_us(self) -> int:
+        """Presentation time of its end."""
+        return self.pts_us + self.length_us
+
+
+class Reader:
+    """Reads a source once; ``clock`` and ``failures`` may be looked at afterwards."""
+
+    def __init__(self, source: MediaSource, *, kinds: frozenset[Kind] = KINDS) -> None:
+        self.source = source
+        self.clock: Clock | None = None
+        self.failures: list[int] = []
+        """Media microseconds at which the container's structure was broken."""
+        self.claimed_us = 0
+        self.part_starts_us: dict[int, int] = {}
+        self._kinds = kinds
+
+    def __iter__(self) -> Iterator[Timed]:
+        return self.read()
+
+    def read(self, *, from_us: int = 0) -> Iterator[Timed]:
+        """All packets, or those from the last key packet at or before ``from_us``.
+
+        Only containers with absolute clocks are entered in the middle; the others are
+        read (not decoded) from the start, because a wrap may lie before.
+
+        Raises:
+            UnreadableMedia: a segment cannot be opened.
+        """
+        for segment in self.source.segments:
+            with _segment(self.source, segment) as (media, offset):
+                self._enter(media, segment)
+                if from_us > 0 and _seekable(media):
+                    _seek(media, from_us - (self.clock_now().epochs[0].shift_us))
+                yield from self._packets(media, segment.part, offset)
+
+    def clock_now(self) -> Clock:
+        """The clock; only while or after reading."""
+        if self.clock is None:
+            raise UnreadableMedia(f"{self.source.file_name}: nothing was read")
+        return self.clock
+
+    def _enter(self, media: Any, segment: Segment) -> None:
+        self.claimed_us += max(0, segment.claimed_ms * 1000 or (media.duration or 0))
+        raw_start_us = media.start_time if media.start_time is not None else 0
+        if self.clock is None:
+            name = media.format.name.split(",")[0]
+            wrap_us = {"flv": FLV_WRAP_US, "mpegts": TS_WRAP_US}.get(name, 0)
+            jumps = wrap_us > 0 or self.source.container == "hls"
+            self.clock = Clock(zero_us=raw_start_us, wrap_us=wrap_us, may_jump=jumps)
+        elif segment.discontinuity:
+            self.clock.restart(raw_start_us, at_us=self.clock.end_us)
+
+    def _packets(self, media: Any, part: int, offset: int) -> Iterator[Timed]:
+        chosen = {"video": video_of(media), "audio": audio_of(media)}
+        kinds: dict[int, Kind] = {
+            stream.index: kind
+            for kind, stream in chosen.items()
+            if stream is not None and kind in self._kinds
+        }
+        wanted = tuple(media.streams[index] for index in kinds)
+        if not wanted:
+            return
+        byte = -1
+        for packet in self._demux(media, wanted):
+            if packet.pos is not None and packet.pos >= offset:
+                byte = packet.pos - offset
+            timed = self._time(packet, kinds[packet.stream.index], part, byte)
+            self.part_starts_us.setdefault(part, timed.pts_us)
+            yield timed
+
+    def _demux(self, media: Any, wanted: tuple[Any, ...]) -> Iterator[Any]:
+        """Packets with data; a broken place in the container is noted and passed over."""
+        import av.error
+
+        idle = 0
+        while idle < _MAX_FAILURES:
+            try:
+                for packet in media.demux(wanted):
+                    if packet.size > 0 and (packet.pts is not None or packet.dts is not None):
+                        idle = 0
+                        yield packet
+            except (av.error.InvalidDataError, av.error.OSError, ValueError):
+                idle += 1
+                self.failures.append(self.clock_now().end_us)
+            else:
+                return
+
+    def _time(self, packet: Any, kind: Kind, part: int, byte: int) -> Timed:
+        base = packet.time_base
+        dts = packet.dts if packet.dts is not None else packet.pts
+        pts = packet.pts if packet.pts is not None else packet.dts
+        raw_us = dts * 1_000_000 * base.numerator // base.denominator
+        length_us = _length(packet, kind)
+        epoch = self.clock_now().place(kind, raw_us, length_us)
+        pts_us = pts * 1_000_000 * base.numerator // base.denominator
+        return Timed(
+            packet,
+            packet.stream,
+            kind,
+            part,
+            pts_us + epoch.shift_us,
+            raw_us + epoch.shift_us,
+            length_us,
+            byte,
+            epoch,
+        )
+
+
+def _length(packet: Any, kind: Kind) -> int:
+    base = packet.time_base
+    claimed = (packet.duration or 0) * 1_000_000 * base.numerator // base.denominator
+    if 0 < claimed <= _LONGEST_US[kind]:
+        return int(claimed)
+    context = packet.stream.codec_context
+    if kind == "audio":
+        size, rate = context.frame_size or 0, context.sample_rate or 0
+        return size * 1_000_000 // rate if size and rate else _USUAL_US[kind]
+    rate = packet.stream.average_rate
+    return int(1_000_000 / rate) if rate and rate >= 1 else _USUAL_US[kind]
+
+
+def _seekable(media: Any) -> bool:
+    return media.format.name.split(",")[0] in ("mov", "matroska", "wav", "flac", "ogg")
+
+
+def _seek(media: Any, raw_us: int) -> None:
+    import av.error
+
+    try:
+        media.seek(max(0, raw_us), backward=True)
+    except av.error.FFmpegError:  # no index to seek by: reading on from the start is right too
+        return
+
+
+@contextmanager
+def open_first(source: MediaSource) -> Iterator[Any]:
+    """The open container of the first segment, for a look at its streams."""
+    with _segment(source, source.segments[0]) as (media, _):
+        yield media
+
+
+@contextmanager
+def _segment(source: MediaSource, segment: Segment) -> Iterator[tuple[Any, int]]:
+    """The open container of a segment and how many header bytes stand before its own."""
+    path = source.parts[segment.part]
+    if segment.init_part is None:
+        with opened(path, name=source.file_name) as media:
+            yield media, 0
+        return
+    header = source.parts[segment.init_part].read_bytes()
+    with (
+        path.open("rb") as body,
+        opened(_Joined(header, body, path), name=source.file_name) as media,
+    ):
+        yield media, len(header)
+
+
+class _Joined(io.RawIOBase):
+    """A header and a file read as one."""
+
+    def __init__(self, header: bytes, body: io.BufferedReader, path: Path) -> None:
+        super().__init__()
+        self._header = header
+        self._body = body
+        self._size = len(header) + path.stat().st_size
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if size < 0:
+            size = self._size - self._at
+        if self._at < len(self._header):
+            data = self._header[self._at : self._at + size]
+        else:
+            self._body.seek(self._at - len(self._header))
+            data = self._body.read(size)
+        self._at += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        base = {0: 0, 1: self._at, 2: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
