@@ -187,19 +187,28 @@ def _scan(text: str) -> Iterator[Syllable]:
 def readings(run: str) -> list[str]:
     """Pinyin with tone numbers, one entry for each character of a run of Chinese characters.
 
-    A character without a known reading stands for itself.
+    Words are cut by pypinyin's own phrase list (longest match), so that polyphones are
+    read by phrase. A character without a known reading stands for itself.
     """
+    from pypinyin.seg.mmseg import seg
+
+    return [reading for word in seg.cut(run) for reading in _read(word)]
+
+
+@lru_cache(maxsize=131072)
+def _read(word: str) -> tuple[str, ...]:
+    """The readings of one word of the phrase list, or of one character."""
     from pypinyin import Style, lazy_pinyin
 
-    found: list[str] = lazy_pinyin(run, style=Style.TONE3, errors=_APART)
-    if len(found) == len(run):
+    found = tuple(lazy_pinyin(word, style=Style.TONE3, errors=_APART))
+    if len(found) == len(word):
         return found
-    return [lazy_pinyin(char, style=Style.TONE3, errors=_APART)[0] for char in run]
+    return tuple(lazy_pinyin(char, style=Style.TONE3, errors=_APART)[0] for char in word)
 
 
 @lru_cache(maxsize=16384)
 def all_readings(char: str) -> tuple[str, ...]:
-    """Every known reading of one character, toned, commonest first."""
+    """Every known reading of one character, toned, without a claim to their order."""
     from pypinyin import Style, pinyin
 
     return tuple(dict.fromkeys(pinyin(char, style=Style.TONE3, heteronym=True, errors=_APART)[0]))
