@@ -1,0 +1,177 @@
+"""Where a line names a product: spoken link numbers and product names, and how."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from pipeline.claims.cues import Cues, cues, small_number
+from pipeline.claims.names import NameFinder, NameHit
+from pipeline.model import Product
+from pipeline.text.normal import Normal, normalise
+
+Kind = Literal["number", "name"]
+Manner = Literal["announced", "plain", "back", "object", "advice"]
+_CLAUSE_END = re.compile(r"[，。！？；、,!?;:：]|\.(?!\d)|(?<=[\u4e00-\u9fff])\s|$")
+_LINKISH = re.compile(r"\s*(?:链接|连接|链|[链连练恋联][接结]|link\b)")
+_AFTER_ANNOUNCED = re.compile(
+    r"\s*(?:链接|连接|品|产品|宝贝|商品|福利品|款)?(?:来了|来咯|到了|呢|啊|哈|哦|是|就是)?\s*(?:$|[，。！？；、,.!?;:：\s])"
+)
+_MAX_LEAD_CHARS = 3
+_NAME_REACH_CHARS = 24
+
+
+class Mention(NamedTuple):
+    """One place where a product is named; offsets into the line's verbatim text."""
+
+    sku_id: str
+    start: int
+    end: int
+    kind: Kind
+    manner: Manner
+    words: str
+    """As heard."""
+    by_sound: bool = False
+    given: bool = True
+    """False for a name made from the product's full name."""
+
+
+class Clause(NamedTuple):
+    """A stretch between punctuation marks; offsets into the verbatim text."""
+
+    start: int
+    end: int
+
+
+class MentionFinder:
+    """Finds every mention in a line. Build once per broadcast."""
+
+    def __init__(self, products: Sequence[Product]) -> None:
+        self._cues: Cues = cues()
+        self._names = NameFinder(products)
+        numbers = [p.link_number for p in products if p.link_number is not None]
+        self._by_number: dict[int | None, str] = {
+            p.link_number: p.sku_id
+            for p in products
+            if p.link_number is not None and numbers.count(p.link_number) == 1
+        }
+
+    def find(self, text: str) -> list[Mention]:
+        """All mentions of a line in order; numbers and names do not overlap."""
+        normal = normalise(text)
+        names = self._names.find(normal.text)
+        found = [*self._numbers(normal.text, names)]
+        taken = [(m.start, m.end) for m in found]
+        for hit in names:
+            if all(hit.end <= start or hit.start >= end for start, end in taken):
+                found.append(self._name(normal.text, hit, found))
+        return [_verbatim(m, normal, text) for m in sorted(found, key=lambda m: m.start)]
+
+    def _numbers(self, text: str, names: Sequence[NameHit]) -> Iterator[Mention]:
+        spans: list[tuple[int, int]] = []
+        for pattern in self._cues.numbers:
+            for match in pattern.finditer(text):
+                sku = self._by_number.get(small_number(match["n"]))
+                end = match.end()
+                if linkish := _LINKISH.match(text, end):
+                    end = linkish.end()
+                if sku and all(end <= s or match.start() >= e for s, e in spans):
+                    spans.append((match.start(), end))
+                    manner = self._number_manner(text, match.start(), end, sku, names)
+                    yield Mention(
+                        sku, match.start(), end, "number", manner, text[match.start() : end]
+                    )
+        if not spans:
+            yield from self._bare_number(text, names)
+
+    def _bare_number(self, text: str, names: Sequence[NameHit]) -> Iterator[Mention]:
+        """``Three, the brick``; ``来，七，冲锋衣``: a lone numeral with its product's name behind it."""
+        for match in self._cues.bare_number.finditer(text):
+            if not _opens_clause(text, match.start(), self._cues):
+                continue
+            sku = self._by_number.get(small_number(match["n"]))
+            near = [n for n in names if 0 <= n.start - match.end() <= _NAME_REACH_CHARS]
+            if sku and any(n.sku_id == sku for n in near[:2]):
+                yield Mention(sku, match.start(), match.end(), "number", "announced", match["n"])
+
+    def _number_manner(
+        self, text: str, start: int, end: int, sku: str, names: Sequence[NameHit]
+    ) -> Manner:
+        before = text[:start]
+        if self._cues.back_before.search(before):
+            return "back"
+        clause = _CLAUSE_END.search(text, end)
+        rest = text[end : clause.start() if clause else len(text)]
+        if self._cues.recap.search(rest):
+            return "back"
+        opens = _opens_clause(text, start, self._cues)
+        if not opens:
+            return "plain"
+        named = any(n.sku_id == sku and 0 <= n.start - end <= 12 for n in names)
+        closed = bool(_AFTER_ANNOUNCED.match(text, end)) or bool(_LINKISH.search(text[start:end]))
+        return "announced" if closed or named else "plain"
+
+    def _name(self, text: str, hit: NameHit, numbers: Sequence[Mention]) -> Mention:
+        manner = self._name_manner(text, hit, numbers)
+        words = text[hit.start : hit.end]
+        return Mention(
+            hit.sku_id, hit.start, hit.end, "name", manner, words, hit.by_sound, hit.given
+        )
+
+    def _name_manner(self, text: str, hit: NameHit, numbers: Sequence[Mention]) -> Manner:
+        if any(
+            m.sku_id == hit.sku_id and 0 <= hit.start - m.end <= _NAME_REACH_CHARS for m in numbers
+        ):
+            return "announced" if any(m.manner == "announced" for m in numbers) else "plain"
+        clause = clause_at(text, hit.start)
+        before = text[clause.start : hit.start]
+        if self._cues.advice_before.search(before):
+            return "advice"
+        if re.search(r"(?:刚刚|刚才|刚说)(?:那|说)?[^，。]{0,3}$", before):
+            return "plain"
+        after = text[hit.end : clause.end]
+        handed = self._cues.handover_before.search(before) and not self._cues.recap.search(after)
+        if handed and len(after.strip()) <= 2:
+            return "announced"
+        if self._cues.object_before.search(before):
+            return "object"
+        alone = len(before.strip()) <= _MAX_LEAD_CHARS or before.strip() in ("the", "this is the")
+        if alone and len(after.strip()) <= 1 and hit.end - hit.start >= 2:
+            return "announced"
+        return "plain"
+
+
+def _opens_clause(text: str, start: int, words: Cues) -> bool:
+    """Whether nothing but a hand-over stands before this place in its clause."""
+    clause = clause_at(text, start)
+    before = text[clause.start : start].strip()
+    if not before:
+        return True
+    match = words.handover_before.search(before)
+    return match is not None and len(before[: match.start()].strip()) <= _MAX_LEAD_CHARS
+
+
+def clause_at(text: str, at: int) -> Clause:
+    """The clause of ``text`` that holds character ``at``."""
+    start = 0
+    for match in _CLAUSE_END.finditer(text):
+        if match.end() > at or match.end() == len(text) == match.start():
+            return Clause(start, match.start())
+        start = match.end()
+    return Clause(start, len(text))
+
+
+def clauses(text: str) -> list[Clause]:
+    """The clauses of a text, without the marks between them."""
+    out, start = [], 0
+    for match in _CLAUSE_END.finditer(text):
+        if match.start() > start:
+            out.append(Clause(start, match.start()))
+        start = match.end()
+    return out
+
+
+def _verbatim(mention: Mention, normal: Normal, text: str) -> Mention:
+    start, end = normal.original_span(mention.start, mention.end)
+    return mention._replace(start=start, end=end, words=text[start:end])
