@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ def test_segments_run_forward(scene: dict[str, Any]) -> None:
     segments = scene["transcript"]["segments"]
     assert all(s["text"] == s["text"].strip() != "" for s in segments)
     assert all(0 <= s["start_ms"] < s["end_ms"] for s in segments)
-    pairs = zip(segments, segments[1:], strict=False)
+    pairs = itertools.pairwise(segments)
     assert all(left["end_ms"] <= right["start_ms"] for left, right in pairs)
 
 
@@ -89,7 +90,7 @@ def test_claims_are_sorted_and_apart(scene: dict[str, Any]) -> None:
     claims = scene["labels"]["claims"]
     places = [(c["segment_index"], c["char_start"], c["char_end"]) for c in claims]
     assert places == sorted(places)
-    for left, right in zip(places, places[1:], strict=False):
+    for left, right in itertools.pairwise(places):
         assert left[0] < right[0] or left[2] <= right[1]
 
 
