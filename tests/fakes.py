@@ -12,7 +12,6 @@ from pipeline.ingest.keys import checked, checked_prefix
 from pipeline.ports import ObjectStat
 from pipeline.provenance import sha256_hex
 
-
 # --- Object store (pipeline.ports.ObjectStore) -----------------------------------------------
 
 

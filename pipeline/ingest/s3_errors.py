@@ -22,6 +22,7 @@ from pipeline.errors import (
 
 _DENIED_HINTS = {
     "InvalidAccessKeyId": "the server does not know this access key; check store.access_key_id",
+    "XAdminUserNotFound": "the server does not know this access key; check store.access_key_id",
     "SignatureDoesNotMatch": "the secret does not fit the key; check store.secret_access_key",
     "ExpiredToken": "the session has expired; sign in again",
     "InvalidToken": "the session token is not valid; sign in again",
