@@ -10,7 +10,7 @@ from pipeline.media.clock import to_ms
 from pipeline.media.holes import HoleFinder, joined
 from pipeline.media.layout import Layout, layout_of
 from pipeline.media.leaves import PartHash, hash_part, recording_sha256, root_of
-from pipeline.media.packets import Kind, Reader, Timed, open_first
+from pipeline.media.packets import Kind, Reader, Timed, codec_name, open_first
 from pipeline.media.source import MediaSource, audio_of, video_of
 from pipeline.model import Container, Gop, Hole, PacketIndex, StreamInfo
 
@@ -309,7 +309,7 @@ def _describe(media: Any) -> dict[Kind, StreamInfo]:
         about["video"] = StreamInfo(
             index=video.index,
             kind="video",
-            codec=video.codec_context.name,
+            codec=codec_name(video),
             start_ms=0,
             end_ms=0,
             width_px=width,
@@ -320,7 +320,7 @@ def _describe(media: Any) -> dict[Kind, StreamInfo]:
         about["audio"] = StreamInfo(
             index=audio.index,
             kind="audio",
-            codec=audio.codec_context.name,
+            codec=codec_name(audio),
             start_ms=0,
             end_ms=0,
             sample_rate_hz=audio.codec_context.sample_rate or 0,

@@ -178,6 +178,27 @@ def _seek(media: Any, raw_us: int) -> None:
         return
 
 
+def codecs_of(source: MediaSource) -> dict[Kind, str]:
+    """FFmpeg's codec names of the streams that are used.
+
+    Raises:
+        UnreadableMedia: the source cannot be opened.
+    """
+    with open_first(source) as media:
+        video, audio = video_of(media), audio_of(media)
+        codecs: dict[Kind, str] = {}
+        if video is not None:
+            codecs["video"] = codec_name(video)
+        if audio is not None:
+            codecs["audio"] = codec_name(audio)
+        return codecs
+
+
+def codec_name(stream: Any) -> str:
+    """The codec's own name, whichever library decodes it."""
+    return str(stream.codec_context.codec.canonical_name)
+
+
 @contextmanager
 def open_first(source: MediaSource) -> Iterator[Any]:
     """The open container of the first segment, for a look at its streams."""

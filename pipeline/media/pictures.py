@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.errors import NoVideo
 from pipeline.media.clock import to_ms
-from pipeline.media.packets import Reader, Timed
+from pipeline.media.packets import Kind, Reader, Timed
 from pipeline.media.source import MediaSource
 from pipeline.model import Hole
 from pipeline.timeline import Span
@@ -19,7 +19,7 @@ from pipeline.timeline import Span
 if TYPE_CHECKING:
     from pipeline.ports import Image
 
-_LOOK_AHEAD_US = 500_000
+_PICTURES: frozenset[Kind] = frozenset({"video"})
 
 
 class Picture(NamedTuple):
@@ -40,17 +40,16 @@ def key_pictures(
 ) -> Iterator[Picture]:
     """Key pictures at least ``min_gap_ms`` apart, in order of time.
 
-    Only key packets are decoded. ``spans`` limits them to some media spans. ``report``
-    collects those that could not be decoded (``corrupt``).
+    Only key packets are decoded, each by itself. ``spans`` limits them to some media
+    spans. ``report`` collects those that could not be decoded (``corrupt``).
 
     Raises:
         NoVideo: the recording has no pictures. UnreadableMedia: it cannot be opened.
     """
     holes = [] if report is None else report
-    decoder = _Decoder(holes, key_only=True)
     next_us: int | None = None
     seen = False
-    for timed in Reader(source, kinds=frozenset({"video"})):
+    for timed in Reader(source, kinds=_PICTURES):
         seen = True
         if not timed.packet.is_keyframe or timed.packet.is_discard:
             continue
@@ -58,8 +57,12 @@ def key_pictures(
             continue
         if spans is not None and not any(s.holds(to_ms(timed.pts_us)) for s in spans):
             continue
+        frame = _key_frame(timed)
+        if frame is None:
+            holes.append(_undecodable(timed))
+            continue
         next_us = timed.pts_us + min_gap_ms * 1000
-        yield from decoder.key(timed)
+        yield Picture(max(0, to_ms(timed.pts_us)), upright(frame))
     if not seen:
         raise _no_video(source)
 
@@ -70,25 +73,49 @@ def picture_at(source: MediaSource, *, media_ms: int) -> Picture:
     Before the first picture, the first one.
 
     Raises:
-        NoVideo: the recording has no pictures (that can be decoded).
+        NoVideo: the recording has no pictures, or none near it that can be decoded.
     """
-    at_us = media_ms * 1000 + 500
-    group: list[Timed] = []
-    for timed in Reader(source, kinds=frozenset({"video"})).read(from_us=at_us):
-        starts = timed.packet.is_keyframe and not timed.packet.is_discard
-        if group and timed.dts_us > at_us:
-            break
-        if starts and (timed.pts_us <= at_us or not group):
-            group = []
-        if group or starts:
-            group.append(timed)
-    best: Picture | None = None
-    for picture in _Decoder([], key_only=False).all(group):
-        if best is None or best.media_ms < picture.media_ms <= media_ms:
-            best = picture
+    at_us = media_ms * 1000 + 499
+    best: tuple[int, Any] | None = None
+    for shown_us, frame in _decoded(_group_at(source, at_us)):
+        if best is None or best[0] < shown_us <= at_us or shown_us < best[0] > at_us:
+            best = shown_us, frame
     if best is None:
         raise _no_video(source)
-    return best
+    return Picture(max(0, to_ms(best[0])), upright(best[1]))
+
+
+def frames(source: MediaSource, *, from_us: int) -> Iterator[tuple[int, Any]]:
+    """Every decoded frame with its media microseconds, from a key picture at or before."""
+    yield from _decoded(Reader(source, kinds=_PICTURES).read(from_us=from_us))
+
+
+def upright(frame: Any) -> Image:
+    """A frame's pixels, turned as a player would show them."""
+    import cv2
+
+    image: Image = frame.to_ndarray(format="bgr24")
+    codes = {
+        90: cv2.ROTATE_90_CLOCKWISE,
+        180: cv2.ROTATE_180,
+        270: cv2.ROTATE_90_COUNTERCLOCKWISE,
+    }
+    turns = rotation_deg(frame)
+    turned: Image = cv2.rotate(image, codes[turns]) if turns in codes else image  # type: ignore[assignment]
+    return turned
+
+
+def jpeg_bytes(picture: Image, *, quality: int = 90) -> bytes:
+    """A BGR picture as JPEG; the same picture gives the same bytes on one OpenCV build."""
+    import cv2
+
+    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return bytes(data)
+
+
+def rotation_deg(frame: Any) -> int:
+    """Clockwise degrees by which a decoded frame must be turned to stand upright."""
+    return round(-(frame.rotation or 0) / 90) * 90 % 360
 
 
 def _no_video(source: MediaSource) -> NoVideo:
@@ -98,76 +125,69 @@ def _no_video(source: MediaSource) -> NoVideo:
     )
 
 
-class _Decoder:
-    """Packets to upright pictures."""
+def _key_frame(timed: Timed) -> Any | None:
+    """The frame of one key packet; None when it cannot be decoded."""
+    import av.error
 
-    def __init__(self, holes: list[Hole], *, key_only: bool) -> None:
-        self._holes = holes
-        self._key_only = key_only
-
-    def key(self, timed: Timed) -> Iterator[Picture]:
-        """The picture of one key packet, decoded by itself."""
-        import av.error
-
-        context = timed.stream.codec_context
-        context.skip_frame = "NONKEY"
-        frames: list[Any] = []
-        try:
-            frames = [*context.decode(timed.packet), *context.decode(None)]
-        except (av.error.FFmpegError, ValueError):
-            frames = []
-        context.flush_buffers()
-        good = [f for f in frames if not f.is_corrupt]
-        if not good:
-            self._note(timed)
-            return
-        yield Picture(max(0, to_ms(timed.pts_us)), _upright(good[0]))
-
-    def all(self, group: Sequence[Timed]) -> Iterator[Picture]:
-        """Every picture of a group of packets, in order of presentation."""
-        import av.error
-
-        for timed in [*group, None]:
-            if not group:
-                return
-            context = group[0].stream.codec_context
-            try:
-                frames = context.decode(timed.packet if timed is not None else None)
-            except (av.error.FFmpegError, ValueError):
-                continue
-            base, shift_us = group[0].packet.time_base, group[0].epoch.shift_us
-            for frame in frames:
-                stamp = frame.pts if frame.pts is not None else frame.dts
-                if stamp is None:
-                    continue
-                at_us = stamp * 1_000_000 * base.numerator // base.denominator + shift_us
-                yield Picture(to_ms(at_us), _upright(frame))
-
-    def _note(self, timed: Timed) -> None:
-        self._holes.append(
-            Hole(
-                start_ms=max(0, to_ms(timed.pts_us)),
-                end_ms=max(0, to_ms(timed.end_us)),
-                reason="corrupt",
-                detail="the key picture cannot be decoded",
-                stream="video",
-            )
-        )
+    context = timed.stream.codec_context
+    context.skip_frame = "NONKEY"
+    try:
+        found = [*context.decode(timed.packet), *context.decode(None)]
+    except (av.error.FFmpegError, ValueError):
+        found = []
+    context.flush_buffers()
+    return next((frame for frame in found if not frame.is_corrupt), None)
 
 
-def _upright(frame: Any) -> Image:
-    import cv2
+def _group_at(source: MediaSource, at_us: int) -> list[Timed]:
+    """The packets from the key picture at or before an instant up to it."""
+    group: list[Timed] = []
+    for timed in Reader(source, kinds=_PICTURES).read(from_us=at_us):
+        if group and timed.dts_us > at_us:
+            break
+        starts = timed.packet.is_keyframe and not timed.packet.is_discard
+        if starts and (timed.pts_us <= at_us or not group):
+            group = []
+        if group or starts:
+            group.append(timed)
+    return group
 
-    image: Image = frame.to_ndarray(format="bgr24")
-    turns = rotation_deg(frame)
-    codes = {
-        90: cv2.ROTATE_90_CLOCKWISE,
-        180: cv2.ROTATE_180,
-        270: cv2.ROTATE_90_COUNTERCLOCKWISE,
-    }
-    return cv2.rotate(image, codes[turns]) if turns in codes else image  # type: ignore[return-value]
+
+def _decoded(packets: Iterator[Timed] | Sequence[Timed]) -> Iterator[tuple[int, Any]]:
+    """Frames with media microseconds; the decoder is emptied where the clock changes."""
+    last: Timed | None = None
+    context: Any = None
+    for timed in packets:
+        if last is not None and (last.epoch, last.stream) != (timed.epoch, timed.stream):
+            yield from _frames(context, None, last)
+            context = None
+        context = context or timed.stream.codec_context
+        yield from _frames(context, timed, timed)
+        last = timed
+    if last is not None:
+        yield from _frames(context, None, last)
 
 
-def rotation_deg(frame: Any) -> int:
-    """Clockwise degrees by which a decoded frame must be turned to stand upright."""
-    return round(-(frame.rotation or 0) / 90) * 90 % 360
+def _frames(context: Any, timed: Timed | None, by: Timed) -> Iterator[tuple[int, Any]]:
+    import av.error
+
+    try:
+        found = context.decode(timed.packet if timed is not None else None)
+    except (av.error.FFmpegError, ValueError):
+        return
+    base = by.packet.time_base
+    for frame in found:
+        stamp = frame.pts if frame.pts is not None else frame.dts
+        if stamp is not None:
+            raw_us = stamp * 1_000_000 * base.numerator // base.denominator
+            yield raw_us + by.epoch.shift_us, frame
+
+
+def _undecodable(timed: Timed) -> Hole:
+    return Hole(
+        start_ms=max(0, to_ms(timed.pts_us)),
+        end_ms=max(0, to_ms(timed.end_us)),
+        reason="corrupt",
+        detail="the key picture cannot be decoded",
+        stream="video",
+    )

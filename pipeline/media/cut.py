@@ -1,0 +1,174 @@
+"""Cutting a clip without touching a coded byte of it, as an MP4 that a browser plays.
+
+A cut begins at the key picture at or before the span and ends at the first key picture at
+or after its end, so that every group of pictures is whole. Codecs that MP4 or browsers do
+not take are coded anew, and the result says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.errors import InputError
+from pipeline.media.clock import to_ms
+from pipeline.media.mux import COPIED, Writer, coded_anew
+from pipeline.media.packets import Reader, Timed, codecs_of
+from pipeline.media.source import MediaSource
+from pipeline.provenance import sha256_file
+from pipeline.timeline import clock
+
+_LATE_US = 3_000_000
+"""Sound and picture of one moment lie at most this far apart in the file."""
+
+
+class CutResult(NamedTuple):
+    """A clip file and where it comes from."""
+
+    path: Path
+    media_start_ms: int
+    """The clip's zero, media milliseconds."""
+    media_end_ms: int
+    """End of its last packet, media milliseconds."""
+    ranges: tuple[tuple[int, int, int], ...]
+    """``(part, byte_start, byte_end)`` that hold every packet of the clip."""
+    sha256: str
+    size_bytes: int
+    has_video: bool
+    coded_anew: tuple[str, ...] = ()
+    """Codecs that had to be coded anew (``audio: pcm_s16le``); empty for a pure copy."""
+
+
+class _Bounds(NamedTuple):
+    start_us: int
+    end_us: int
+
+
+def cut(source: MediaSource, *, start_ms: int, end_ms: int, out: Path) -> CutResult:
+    """Write the clip of media span ``[start_ms, end_ms)`` to ``out``, whole or not at all.
+
+    Raises:
+        InputError: the span is empty or beyond the recording.
+        UnreadableMedia: the source cannot be opened.
+    """
+    if end_ms <= start_ms:
+        raise InputError(
+            f"{clock(start_ms)} to {clock(end_ms)} is not a span",
+            hint="give an end after the start",
+        )
+    codecs = codecs_of(source)
+    anew = tuple(f"{kind}: {name}" for kind, name in codecs.items() if name not in COPIED[kind])
+    bounds = _bounds(source, start_ms * 1000, end_ms * 1000, pictures="video" in codecs)
+    part = out.with_name(f".{out.name}.part")
+    try:
+        if anew:
+            end_us = coded_anew(source, part, start_us=bounds.start_us, end_us=bounds.end_us)
+            copied = _ranges_only(source, bounds)
+        else:
+            copied = _copy(source, bounds, part)
+            end_us = copied.end_us
+        if not copied.ranges:
+            raise _nothing(source, start_ms, end_ms)
+        result = CutResult(
+            path=out,
+            media_start_ms=to_ms(bounds.start_us),
+            media_end_ms=to_ms(end_us),
+            ranges=copied.ranges,
+            sha256=sha256_file(part),
+            size_bytes=part.stat().st_size,
+            has_video=copied.pictures > 0,
+            coded_anew=anew,
+        )
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+    return result
+
+
+def _nothing(source: MediaSource, start_ms: int, end_ms: int) -> InputError:
+    return InputError(
+        f"{source.file_name}: nothing was recorded from {clock(start_ms)} to {clock(end_ms)}",
+        hint="ask for a span inside the recording; `evidence show` lists its holes",
+        file=source.file_name,
+    )
+
+
+def _bounds(source: MediaSource, start_us: int, end_us: int, *, pictures: bool) -> _Bounds:
+    """The span widened to whole groups of pictures; without pictures, to whole packets."""
+    first, last = start_us, None
+    reader = Reader(source, kinds=frozenset({"video"} if pictures else {"audio"}))
+    for timed in reader.read(from_us=start_us):
+        if not timed.packet.is_keyframe or timed.packet.is_discard:
+            continue
+        if timed.pts_us <= start_us:
+            first = timed.pts_us
+        elif timed.pts_us >= end_us:
+            last = timed.pts_us
+            break
+    return _Bounds(max(0, first), max(reader.clock_now().end_us, end_us) if last is None else last)
+
+
+class _Copied:
+    """What has been copied so far."""
+
+    def __init__(self) -> None:
+        self._spans: dict[int, tuple[int, int]] = {}
+        self._open: tuple[int, int] | None = None
+        self.end_us = 0
+        self.pictures = 0
+
+    def see(self, timed: Timed, *, chosen: bool) -> None:
+        """Note a packet's bytes; in a stream of tags they end where the next one begins."""
+        if self._open is not None and timed.byte > self._open[1]:
+            part, _ = self._open
+            if timed.part == part and timed.byte > self._spans[part][1]:
+                self._spans[part] = (self._spans[part][0], timed.byte)
+            self._open = None
+        if not chosen:
+            return
+        self.end_us = max(self.end_us, timed.end_us)
+        self.pictures += timed.kind == "video"
+        if timed.byte < 0:
+            return
+        low, high = self._spans.get(timed.part, (timed.byte, 0))
+        high = max(high, timed.byte + timed.packet.size)
+        self._spans[timed.part] = (min(low, timed.byte), high)
+        self._open = (timed.part, timed.byte)
+
+    @property
+    def ranges(self) -> tuple[tuple[int, int, int], ...]:
+        """The bytes, one range a part."""
+        return tuple((part, low, high) for part, (low, high) in sorted(self._spans.items()))
+
+
+def _copy(source: MediaSource, bounds: _Bounds, out: Path) -> _Copied:
+    copied = _Copied()
+    with Writer(out, start_us=bounds.start_us) as writer:
+        for timed, chosen in _chosen(source, bounds):
+            copied.see(timed, chosen=chosen)
+            if chosen:
+                writer.put(timed)
+    return copied
+
+
+def _ranges_only(source: MediaSource, bounds: _Bounds) -> _Copied:
+    copied = _Copied()
+    for timed, chosen in _chosen(source, bounds):
+        copied.see(timed, chosen=chosen)
+    return copied
+
+
+def _chosen(source: MediaSource, bounds: _Bounds) -> Iterator[tuple[Timed, bool]]:
+    """Packets near the span, and whether each belongs to it."""
+    running = False
+    for timed in Reader(source).read(from_us=bounds.start_us):
+        inside = bounds.start_us <= timed.pts_us < bounds.end_us
+        if timed.kind == "video":
+            if timed.packet.is_keyframe and not timed.packet.is_discard:
+                running = inside
+            yield timed, running and inside
+        else:
+            yield timed, inside and not timed.packet.is_discard
+        if timed.dts_us > bounds.end_us + _LATE_US:
+            return

@@ -1,0 +1,38 @@
+"""The media room's door: the only room that speaks FFmpeg.
+
+A file becomes a :class:`MediaSource`; everything else asks the source. Nothing heavy is
+imported until it is used.
+"""
+
+from pipeline.media.audio import AudioBlock, audio_blocks
+from pipeline.media.binary import ffmpeg_path, ffmpeg_version, library_versions
+from pipeline.media.clockmap import RecordingClock, build
+from pipeline.media.cut import CutResult, cut
+from pipeline.media.inspect import Inspection, Probed, inspect, packet_index, probe
+from pipeline.media.pictures import Picture, jpeg_bytes, key_pictures, picture_at
+from pipeline.media.source import MediaSource, Segment, open_source, source_of
+
+__all__ = [
+    "AudioBlock",
+    "CutResult",
+    "Inspection",
+    "MediaSource",
+    "Picture",
+    "Probed",
+    "RecordingClock",
+    "Segment",
+    "audio_blocks",
+    "build",
+    "cut",
+    "ffmpeg_path",
+    "ffmpeg_version",
+    "inspect",
+    "jpeg_bytes",
+    "key_pictures",
+    "library_versions",
+    "open_source",
+    "packet_index",
+    "picture_at",
+    "probe",
+    "source_of",
+]
