@@ -87,6 +87,12 @@ def work_key(
     )
 
 
+def shard(broadcast_id: str) -> str:
+    """The first four hex digits of the id's hash: spreads keys, and leads from a claim id
+    to its broadcast's objects without an index."""
+    return sha256_hex(broadcast_id.encode())[:4]
+
+
 # --- Merkle trees as in RFC 6962, section 2.1 -------------------------------------------
 
 
