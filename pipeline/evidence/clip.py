@@ -1,0 +1,320 @@
+"""A clip of one moment: the copied video, its picture, its words, and where it all comes from.
+
+``<name>.json`` is written last: a clip without it is not there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from pipeline.errors import InputError
+from pipeline.media import run as media
+from pipeline.model import ClockMap, ClockSpan, Frozen, Recording, Transcript
+from pipeline.provenance import VERSION, sha256_file
+from pipeline.timeline import Span, clock, from_utc_ms, srt_clock, subtract
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_LONGEST_NAME = 100
+
+
+class ByteRange(Frozen):
+    """Bytes of one part of the recording that hold every packet of the clip."""
+
+    part: int
+    """Index into the recording's parts."""
+    name: str
+    """The part's file name; hostile text."""
+    byte_start: int
+    """First byte."""
+    byte_end: int
+    """Exclusive."""
+    sha256: str
+    """Of the whole part."""
+
+
+class WallTime(Frozen):
+    """An instant on the wall clock."""
+
+    at: str
+    """ISO 8601 in the broadcast's offset."""
+    uncertainty_ms: int
+    """± milliseconds."""
+    source: str
+    """Which clock says so."""
+
+
+class Moment(Frozen):
+    """One instant on all three clocks."""
+
+    media_ms: int
+    """The recording's own time, milliseconds."""
+    timeline_ms: int
+    """Milliseconds since the broadcast's ``started_at``."""
+    wall: WallTime | None = None
+    """Null where no wall clock is known."""
+
+
+class ClipInfo(Frozen):
+    """What ``<name>.json`` holds."""
+
+    schema_version: int = 1
+    """Version of this form."""
+    broadcast_id: str
+    """Which broadcast."""
+    claim_id: str | None = None
+    """The claim it was cut for."""
+    recording_id: str
+    """Which recording."""
+    recording_sha256: str
+    """Hash of the recording."""
+    merkle_root: str
+    """Root of the recording's Merkle tree."""
+    file_name: str
+    """The recording's name; hostile text, never a path."""
+    asked_start_ms: int
+    """Span asked for, timeline milliseconds."""
+    asked_end_ms: int
+    """Exclusive."""
+    margin_ms: int
+    """Kept before and after it where there was something."""
+    start: Moment
+    """The clip's first instant."""
+    end: Moment
+    """The clip's end."""
+    picture: Moment | None = None
+    """The instant of ``<name>.jpg``."""
+    complete: bool
+    """Whether all of the span asked for was recorded."""
+    missing: tuple[tuple[int, int], ...] = ()
+    """Stretches of the span asked for that this recording does not hold, timeline ms."""
+    holes: tuple[tuple[int, int, str], ...] = ()
+    """Holes within the clip: ``(timeline start, end, reason)``."""
+    source_ranges: tuple[ByteRange, ...]
+    """Where its packets lie in the recording."""
+    coded_anew: tuple[str, ...] = ()
+    """Codecs that MP4 cannot hold and that were coded anew; empty: nothing was altered."""
+    files: dict[str, str] = Field(default_factory=dict)
+    """SHA-256 of each file beside this one, by name."""
+    tools: dict[str, str] = Field(default_factory=dict)
+    """Versions of what made it."""
+
+
+class Clip(Frozen):
+    """The files of a clip."""
+
+    video: Path
+    """MP4."""
+    picture: Path | None
+    """JPEG of the frame at the claim; null without pictures."""
+    subtitles: Path | None
+    """SubRip, times relative to the clip; null without a transcript."""
+    sidecar: Path
+    """JSON."""
+    info: ClipInfo
+    """What the sidecar says."""
+
+
+def make_clip(
+    *,
+    source: media.MediaSource,
+    recording: Recording,
+    clock_map: ClockMap,
+    broadcast_id: str,
+    span_ms: tuple[int, int],
+    margin_ms: int,
+    transcript: Transcript | None,
+    out_dir: Path,
+    name: str,
+    recording_index: int = 0,
+    claim_id: str | None = None,
+) -> Clip:
+    """Cut a span of the broadcast's timeline out of one of its recordings.
+
+    ``recording_index`` says which recording of the clock map ``source`` is. Where only part
+    of the span was recorded, that part is cut and ``missing`` lists the rest. ``name`` may be
+    anything: it is reduced to letters, digits, dots, dashes and underscores.
+
+    Raises:
+        InputError: the span is empty, or the recording holds nothing of it.
+        MediaError: the recording cannot be read.
+    """
+    asked = Span(*span_ms)
+    spans = [s for s in clock_map.spans if s.recording_index == recording_index]
+    inside = [s for s in spans if s.span.overlap_ms(asked) > 0]
+    if not inside:
+        raise _nothing(asked, spans, broadcast_id)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    stem = safe_name(name)
+    with tempfile.TemporaryDirectory(prefix=f".{stem}.", dir=out_dir) as folder:
+        work = Path(folder)
+        bounds = _media_bounds(asked, inside, spans, margin_ms)
+        result = media.cut(
+            source, start_ms=bounds.start_ms, end_ms=bounds.end_ms, out=work / f"{stem}.mp4"
+        )
+        at_ms = _to_media(max(asked.start_ms, inside[0].start_ms), inside[0])
+        shown = _picture(source, at_ms, work / f"{stem}.jpg") if result.has_video else None
+        if transcript is not None:
+            words = subtitles(transcript, spans=spans, cut=result)
+            (work / f"{stem}.srt").write_text(words, encoding="utf-8")
+        info = ClipInfo(
+            broadcast_id=broadcast_id,
+            claim_id=claim_id,
+            recording_id=recording.recording_id,
+            recording_sha256=recording.sha256,
+            merkle_root=recording.merkle_root,
+            file_name=recording.file_name,
+            asked_start_ms=asked.start_ms,
+            asked_end_ms=asked.end_ms,
+            margin_ms=margin_ms,
+            start=_moment(result.media_start_ms, spans, clock_map),
+            end=_moment(result.media_end_ms, spans, clock_map),
+            picture=None if shown is None else _moment(shown, spans, clock_map),
+            **_gaps(asked, inside, spans, recording, result),
+            source_ranges=_ranges(recording, result),
+            coded_anew=result.coded_anew,
+            files={p.name: sha256_file(p) for p in sorted(work.iterdir())},
+            tools={"replay-evidence": VERSION, **media.library_versions()},
+        )
+        return _publish(work, out_dir, stem, info)
+
+
+def safe_name(name: str) -> str:
+    """A file name made of harmless characters only."""
+    return _UNSAFE.sub("_", name).strip("._")[:_LONGEST_NAME] or "clip"
+
+
+def subtitles(transcript: Transcript, *, spans: Sequence[ClockSpan], cut: media.CutResult) -> str:
+    """The words spoken in a cut as SubRip, times relative to the cut."""
+    blocks: list[str] = []
+    for segment in transcript.segments:
+        start = _timeline_to_media(segment.start_ms, spans)
+        end = _timeline_to_media(segment.end_ms - 1, spans)
+        if start is None or end is None:
+            continue
+        low = max(start, cut.media_start_ms) - cut.media_start_ms
+        high = min(end + 1, cut.media_end_ms) - cut.media_start_ms
+        words = " ".join(segment.text.replace("-->", "→").split())
+        if high > low and words:
+            blocks.append(f"{len(blocks) + 1}\n{srt_clock(low)} --> {srt_clock(high)}\n{words}\n")
+    return "\n".join(blocks)
+
+
+def _publish(work: Path, out_dir: Path, stem: str, info: ClipInfo) -> Clip:
+    """Move the finished files into place, the sidecar last."""
+    sidecar = work / f"{stem}.json"
+    body = info.model_dump(mode="json")
+    sidecar.write_text(json.dumps(body, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    (out_dir / sidecar.name).unlink(missing_ok=True)
+    for suffix in (".jpg", ".srt", ".mp4", ".json"):
+        made, place = work / f"{stem}{suffix}", out_dir / f"{stem}{suffix}"
+        if made.exists():
+            shutil.move(made, place)
+        else:
+            place.unlink(missing_ok=True)
+    return Clip(
+        video=out_dir / f"{stem}.mp4",
+        picture=out_dir / f"{stem}.jpg" if f"{stem}.jpg" in info.files else None,
+        subtitles=out_dir / f"{stem}.srt" if f"{stem}.srt" in info.files else None,
+        sidecar=out_dir / f"{stem}.json",
+        info=info,
+    )
+
+
+def _nothing(asked: Span, spans: Sequence[ClockSpan], broadcast_id: str) -> InputError:
+    there = ", ".join(f"{clock(s.start_ms)} to {clock(s.end_ms)}" for s in spans) or "nothing"
+    return InputError(
+        f"{broadcast_id}: nothing was recorded from {clock(asked.start_ms)} to"
+        f" {clock(asked.end_ms)}; this recording holds {there}",
+        hint="ask for a span inside what was recorded",
+        where=clock(asked.start_ms),
+    )
+
+
+def _media_bounds(
+    asked: Span, inside: Sequence[ClockSpan], spans: Sequence[ClockSpan], margin_ms: int
+) -> Span:
+    """The media span to cut: what was recorded of the span asked for, and a margin."""
+    first, last = inside[0], inside[-1]
+    start = _to_media(max(asked.start_ms, first.start_ms), first) - margin_ms
+    end = _to_media(min(asked.end_ms, last.end_ms), last) + margin_ms
+    length = max(_to_media(s.end_ms, s) for s in spans)
+    return Span(max(0, start), min(end, length))
+
+
+def _to_media(at_ms: int, span: ClockSpan) -> int:
+    return span.media_start_ms + at_ms - span.start_ms
+
+
+def _timeline_to_media(at_ms: int, spans: Sequence[ClockSpan]) -> int | None:
+    return next((_to_media(at_ms, s) for s in spans if s.span.holds(at_ms)), None)
+
+
+def _to_timeline(media_ms: int, spans: Sequence[ClockSpan]) -> int:
+    """The timeline instant of a media time, by the last stretch that begins at or before it."""
+    before = [s for s in spans if s.media_start_ms <= media_ms]
+    span = max(before, key=lambda s: s.media_start_ms) if before else spans[0]
+    return span.start_ms + media_ms - span.media_start_ms
+
+
+def _moment(media_ms: int, spans: Sequence[ClockSpan], clock_map: ClockMap) -> Moment:
+    at_ms = _to_timeline(media_ms, spans)
+    span = min(spans, key=lambda s: max(s.start_ms - at_ms, at_ms - s.end_ms, 0))
+    wall = None
+    if span.wall_start_utc_ms is not None:
+        instant = from_utc_ms(
+            span.wall_start_utc_ms + at_ms - span.start_ms, offset_minutes=clock_map.zone_minutes
+        )
+        wall = WallTime(
+            at=instant.isoformat(timespec="milliseconds"),
+            uncertainty_ms=span.uncertainty_ms,
+            source=span.source,
+        )
+    return Moment(media_ms=media_ms, timeline_ms=at_ms, wall=wall)
+
+
+def _gaps(
+    asked: Span,
+    inside: Sequence[ClockSpan],
+    spans: Sequence[ClockSpan],
+    recording: Recording,
+    result: media.CutResult,
+) -> dict[str, Any]:
+    missing = subtract(asked, [s.span for s in inside])
+    whole = Span(result.media_start_ms, result.media_end_ms)
+    holes = [
+        (_to_timeline(h.start_ms, spans), _to_timeline(h.end_ms, spans), h.reason)
+        for h in recording.holes
+        if h.start_ms < whole.end_ms and h.end_ms >= whole.start_ms
+    ]
+    return {
+        "complete": not missing,
+        "missing": tuple((m.start_ms, m.end_ms) for m in missing),
+        "holes": tuple(holes),
+    }
+
+
+def _ranges(recording: Recording, result: media.CutResult) -> tuple[ByteRange, ...]:
+    return tuple(
+        ByteRange(
+            part=part,
+            name=recording.parts[part].name,
+            byte_start=start,
+            byte_end=end,
+            sha256=recording.parts[part].sha256,
+        )
+        for part, start, end in result.ranges
+    )
+
+
+def _picture(source: media.MediaSource, media_ms: int, out: Path) -> int:
+    picture = media.picture_at(source, media_ms=media_ms)
+    out.write_bytes(media.jpeg_bytes(picture.bgr))
+    return picture.media_ms
