@@ -107,7 +107,7 @@ class ClockSpan(Frozen):
     """A continuous span of one recording, tied to the timeline and to wall-clock time."""
 
     recording_index: int
-    """Which recording of the broadcast."""
+    """Which recording of the broadcast; -1 where only a transcript was given."""
     start_ms: int
     """On the broadcast's timeline."""
     end_ms: int
@@ -154,7 +154,7 @@ class ClockMap(Frozen):
     def media(self, at_ms: int) -> tuple[int, int] | None:
         """``(recording index, media milliseconds)``; None where nothing was recorded."""
         span = self.at(at_ms)
-        if span is None:
+        if span is None or span.recording_index < 0:
             return None
         return span.recording_index, span.media_start_ms + at_ms - span.start_ms
 

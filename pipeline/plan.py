@@ -1,0 +1,298 @@
+"""The stages, how they follow each other, and the one way each is run.
+
+    ingest ─┬─ transcribe ─┬─ claims ── release ── index
+            └─ keyframes  ─┘
+
+A stage is asked for by ids alone (prefix and stage name): everything it needs it finds in
+the store, and what it makes it leaves there under its work key. The plain runner and the
+Prefect flow both walk :data:`STAGES`; running again finds the work done and does nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from pipeline.archive import Archive, State
+from pipeline.claims import run as claims_room
+from pipeline.errors import EvidenceError
+from pipeline.ingest.run import given_key, retain_until, sidecar_key
+from pipeline.keyframes import run as keyframes_room
+from pipeline.media import run as media
+from pipeline.model import Output, Producer, Recording, Release, Revision, StageName
+from pipeline.outputs import (
+    claims_of,
+    claims_pack,
+    screen_of,
+    screen_pack,
+    transcript_of,
+    transcript_pack,
+)
+from pipeline.packs import parse_pack, read_tables
+from pipeline.ports import ClaimDetector, TextReader, Transcriber
+from pipeline.provenance import content_id, work_key
+from pipeline.settings import Settings
+from pipeline.transcribe import given as given_transcripts
+from pipeline.transcribe import run as transcribe_room
+
+Progress = Callable[[str, int, int], None]
+"""Stage, milliseconds of the timeline done, milliseconds in all."""
+
+STAGES: tuple[StageName, ...] = ("transcribe", "keyframes", "claims")
+"""In an order in which each finds what it needs."""
+
+
+class Made(NamedTuple):
+    """What a stage made: its pack and how many records it has."""
+
+    pack: bytes
+    records: int
+
+
+@dataclass(frozen=True)
+class Context:
+    """What stages need from the outside; the factories are called only when work is to be done."""
+
+    archive: Archive
+    settings: Settings
+    scratch: Path
+    transcriber: Callable[[], Transcriber]
+    reader: Callable[[], TextReader]
+    detector: Callable[[], ClaimDetector]
+    progress: Progress | None = None
+
+    def report(self, stage: str, done_ms: int, total_ms: int) -> None:
+        """Pass progress on, if anybody listens."""
+        if self.progress is not None:
+            self.progress(stage, done_ms, total_ms)
+
+
+# --- running ------------------------------------------------------------------------------
+
+
+def run_stage(context: Context, prefix: str, stage: StageName) -> Output | None:
+    """Do one stage of a broadcast, or find it done; None where it does not apply.
+
+    Raises:
+        EvidenceError: the stage could do nothing at all; ``transient`` says whether a retry
+            makes sense. What it could only partly do is recorded in its output.
+    """
+    revision = _revision(context, prefix)
+    producer = producer_of(context, prefix, revision, stage)
+    if producer is None:
+        return None
+    key = _key_of(context, prefix, revision, producer)
+    done = context.archive.output(prefix, stage, key)
+    return done or _do(context, prefix, revision, producer, key)
+
+
+def _do(context: Context, prefix: str, revision: Revision, producer: Producer, key: str) -> Output:
+    make = {"transcribe": _transcribe, "keyframes": _keyframes, "claims": _claims}
+    folder = context.scratch / f"{producer.stage}-{key[:24]}"
+    made = make[producer.stage](context, prefix, revision, key, folder)
+    output = context.archive.put_output(
+        prefix,
+        work_key=key,
+        producer=producer,
+        pack=made.pack,
+        records=made.records,
+        retain_until=retain_until(revision, retention_days=context.settings.retention_days),
+    )
+    shutil.rmtree(folder, ignore_errors=True)
+    return output
+
+
+def finish(context: Context, prefix: str) -> State:
+    """Make the outputs that are there the current state, and enter it in the catalogue."""
+    revision = _revision(context, prefix)
+    outputs = [_sidecar(context, prefix, revision)]
+    outputs += [_found(context, prefix, revision, stage) for stage in STAGES]
+    retain = retain_until(revision, retention_days=context.settings.retention_days)
+    release = context.archive.put_release(
+        prefix,
+        Release(number=1, revision=revision.number, outputs=tuple(o for o in outputs if o)),
+        retain_until=retain,
+    )
+    state = State(prefix, revision, release)
+    counts = {o.stage: o.records for o in release.outputs}
+    context.archive.put_catalogue(state, {**counts, "duration_ms": revision.duration_ms})
+    return state
+
+
+def run_all(context: Context, prefix: str) -> State:
+    """The plain runner: every stage in order, then the release."""
+    for stage in STAGES:
+        run_stage(context, prefix, stage)
+    return finish(context, prefix)
+
+
+# --- what was asked for ---------------------------------------------------------------------
+
+
+def producer_of(
+    context: Context, prefix: str, revision: Revision, stage: StageName
+) -> Producer | None:
+    """What would make this stage's output now; None where the stage does not apply."""
+    settings = context.settings
+    if stage == "transcribe" and revision.given_transcript:
+        return Producer(stage=stage, version=given_transcripts.STAGE_VERSION, model="given")
+    if stage == "transcribe":
+        model = context.transcriber()
+        asked = transcribe_room.parameters(settings.transcribe)
+        version = transcribe_room.STAGE_VERSION
+        return _producer(stage, version, model.producer, model.digest, asked)
+    if stage == "keyframes":
+        if not any(r.has_video for r in revision.recordings):
+            return None
+        reader = context.reader().producer if settings.keyframes.ocr else ""
+        asked = settings.keyframes.model_dump(mode="json")
+        return _producer(stage, keyframes_room.STAGE_VERSION, reader, "", asked)
+    rules = context.detector()
+    return _producer(stage, claims_room.STAGE_VERSION, rules.producer, rules.digest, {})
+
+
+def _producer(
+    stage: StageName, version: str, model: str, digest: str, parameters: dict[str, object]
+) -> Producer:
+    fields = {"stage": stage, "version": version, "model": model, "model_digest": digest}
+    return Producer.model_validate({**fields, "parameters": parameters})
+
+
+def _key_of(context: Context, prefix: str, revision: Revision, producer: Producer) -> str:
+    return work_key(
+        producer.stage,
+        version=producer.version,
+        inputs=_inputs(context, prefix, revision, producer.stage),
+        model_digest=content_id([producer.model, producer.model_digest]),
+        parameters=producer.parameters,
+    )
+
+
+def _inputs(context: Context, prefix: str, revision: Revision, stage: StageName) -> list[str]:
+    broadcast = content_id(revision.broadcast.model_dump(mode="json"))
+    if stage == "claims":
+        before = [_found(context, prefix, revision, s) for s in ("transcribe", "keyframes")]
+        return [broadcast, *(o.content if o else "" for o in before)]
+    clock = content_id(revision.clock_map.model_dump(mode="json"))
+    recordings = [r.sha256 for r in revision.recordings]
+    if stage == "transcribe":  # a corrected listing is no reason to listen again
+        spoken = [revision.broadcast.broadcast_id, revision.broadcast.language]
+        return [*spoken, revision.given_transcript, clock, *recordings]
+    return [broadcast, clock, *recordings]
+
+
+def _found(context: Context, prefix: str, revision: Revision, stage: StageName) -> Output | None:
+    producer = producer_of(context, prefix, revision, stage)
+    if producer is None:
+        return None
+    key = _key_of(context, prefix, revision, producer)
+    return context.archive.output(prefix, stage, key)
+
+
+def _sidecar(context: Context, prefix: str, revision: Revision) -> Output | None:
+    if not revision.recordings:
+        return None
+    key = sidecar_key([r.sha256 for r in revision.recordings])
+    return context.archive.output(prefix, "ingest", key)
+
+
+def _revision(context: Context, prefix: str) -> Revision:
+    revision = context.archive.revision(prefix)
+    if revision is None:
+        raise EvidenceError(f"{prefix}: no revision", hint="take the broadcast in first")
+    return revision
+
+
+# --- the stages ---------------------------------------------------------------------------
+
+
+def _transcribe(context: Context, prefix: str, revision: Revision, key: str, folder: Path) -> Made:
+    if revision.given_transcript:
+        payload = context.archive.store.read(given_key(prefix, revision.given_transcript))
+        transcript = given_transcripts.from_given(
+            payload,
+            file_name="transcript",
+            broadcast_id=revision.broadcast.broadcast_id,
+            duration_ms=revision.duration_ms,
+        )
+    else:
+        with sources(context, revision.recordings) as found:
+            transcript = transcribe_room.run(
+                revision.broadcast,
+                clock_map=revision.clock_map,
+                audio=lambda n, report: media.audio_blocks(found[n], report=report),
+                recordings=revision.recordings,
+                transcriber=context.transcriber(),
+                settings=context.settings.transcribe,
+                progress=partial(context.report, "transcribe"),
+                scratch=folder,
+            )
+    return Made(transcript_pack(transcript), len(transcript.segments))
+
+
+def _keyframes(context: Context, prefix: str, revision: Revision, key: str, folder: Path) -> Made:
+    settings = context.settings.keyframes
+    gap_ms = min(settings.min_gap_ms, settings.change_gap_ms)
+    with sources(context, revision.recordings) as found:
+        screen, images = keyframes_room.run(
+            revision.broadcast,
+            clock_map=revision.clock_map,
+            pictures=lambda n, report: media.key_pictures(
+                found[n], min_gap_ms=gap_ms, report=report
+            ),
+            recordings=revision.recordings,
+            reader=context.reader() if settings.ocr else None,
+            settings=settings,
+            progress=partial(context.report, "keyframes"),
+        )
+    return Made(screen_pack(screen, images), len(screen.keyframes))
+
+
+def _claims(context: Context, prefix: str, revision: Revision, key: str, folder: Path) -> Made:
+    archive = context.archive
+    heard = _found(context, prefix, revision, "transcribe")
+    seen = _found(context, prefix, revision, "keyframes")
+    transcript = transcript_of(parse_pack(archive.pack(heard), name=heard.key)) if heard else None
+    screen = (
+        screen_of(read_tables(archive.store, seen.key, tables=("keyframes", "lines")))
+        if seen
+        else None
+    )
+    context.report("claims", 0, revision.duration_ms)
+    claims = claims_room.run(
+        revision.broadcast,
+        transcript=transcript,
+        screen=screen,
+        detector=context.detector(),
+        work_key=key,
+    )
+    context.report("claims", revision.duration_ms, revision.duration_ms)
+    made = claims_pack(claims)
+    claims_of(parse_pack(made, name="claims"))  # what is kept for years must be readable
+    return Made(made, len(claims.claims))
+
+
+@contextmanager
+def sources(context: Context, recordings: Sequence[Recording]) -> Iterator[list[media.MediaSource]]:
+    """The stored recordings as local files; downloaded ones are removed afterwards."""
+    context.scratch.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="recordings-", dir=context.scratch) as fetched:
+        yield [_source(context, recording, Path(fetched)) for recording in recordings]
+
+
+def _source(context: Context, recording: Recording, fetched: Path) -> media.MediaSource:
+    paths = []
+    for part in recording.parts:
+        local = context.archive.store.local_path(part.key)
+        if local is None:
+            local = fetched / part.key.rpartition("/")[2]
+            local.parent.mkdir(parents=True, exist_ok=True)
+            context.archive.store.download(part.key, local)
+        paths.append(local)
+    return media.source_of(paths, container=recording.container, file_name=recording.file_name)

@@ -1,0 +1,187 @@
+"""From what a person names to a finished broadcast: the steps the command and the flows share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.archive import State
+from pipeline.bootstrap import Application
+from pipeline.errors import InputError
+from pipeline.index import run as index_room
+from pipeline.ingest import fetch
+from pipeline.ingest import run as ingest_room
+from pipeline.ingest.formats import parse_broadcast
+from pipeline.model import Broadcast, ClaimSet, Screen, Transcript
+from pipeline.outputs import claims_of, screen_of, transcript_of
+from pipeline.packs import parse_pack, read_tables
+from pipeline.plan import Progress, run_all
+from pipeline.ports import ObjectStore
+from pipeline.transcribe.given import from_given
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to process."""
+
+    inputs: tuple[str, ...] = ()
+    """Paths, folders or ``s3://`` URIs."""
+    broadcast_file: Path | None = None
+    """A description given apart; wins over one found in a folder."""
+    transcript_file: Path | None = None
+    """Use these words instead of recognising speech."""
+    amend: bool = False
+    """Keep other content under a known id as a new revision."""
+
+
+class Parts(NamedTuple):
+    """Everything the store says about one broadcast, read into memory (pictures apart)."""
+
+    state: State
+    transcript: Transcript | None
+    screen: Screen | None
+    claims: ClaimSet | None
+
+
+def process(app: Application, request: Request, *, progress: Progress | None = None) -> State:
+    """The whole way: take in, run every stage, release, index.
+
+    Raises:
+        EvidenceError: see :func:`take_in` and :func:`pipeline.plan.run_stage`.
+    """
+    taken = take_in(app, request)
+    with app.working_on(taken.revision.broadcast.broadcast_id):
+        state = run_all(app.context(progress), taken.prefix)
+        publish(app, state)
+    return state
+
+
+def take_in(app: Application, request: Request) -> ingest_room.Ingested:
+    """Resolve, check and store the input; nothing is written when it cannot be used.
+
+    Raises:
+        InputError, MediaError, SourceError, DiskShort: naming the file and what to do.
+    """
+    given = read_given(app, request)
+    app.require_disk(ingest_room.need_bytes(given.recordings))
+    name = given.broadcast.broadcast_id if given.broadcast else str(given.recordings[0])
+    with app.working_on(name):
+        return ingest_room.run(
+            given,
+            archive=app.archive,
+            amend=request.amend,
+            retention_days=app.settings.retention_days,
+            writer=app.writer,
+        )
+
+
+def read_given(app: Application, request: Request) -> ingest_room.Given:
+    """The input as values: description parsed, recordings found, transcript checked."""
+    found = [
+        fetch.resolve(text, scratch=app.scratch / "inputs", s3=bucket_opener(app))
+        for text in request.inputs
+    ]
+    recordings = tuple(path for inputs in found for path in inputs.recordings)
+    described = request.broadcast_file or next(
+        (i.broadcast_file for i in found if i.broadcast_file), None
+    )
+    broadcast, warnings = read_broadcast(described) if described else (None, ())
+    _require_something(request, recordings, broadcast)
+    given = ingest_room.Given(broadcast, recordings, None, "", 0, warnings)
+    return _with_transcript(given, request.transcript_file) if request.transcript_file else given
+
+
+def read_broadcast(path: Path) -> tuple[Broadcast, tuple[str, ...]]:
+    """``broadcast.json`` from a file, with warnings."""
+    return parse_broadcast(read_bytes(path), file_name=str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """A small input file.
+
+    Raises:
+        InputError: it is not there or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path}: {error.strerror or 'cannot be read'}",
+            hint="check the path and its permissions",
+            file=str(path),
+        ) from error
+
+
+def _with_transcript(given: ingest_room.Given, file: Path) -> ingest_room.Given:
+    payload = read_bytes(file)
+    broadcast_id = given.broadcast.broadcast_id if given.broadcast else ""
+    words = from_given(payload, file_name=str(file), broadcast_id=broadcast_id, duration_ms=None)
+    end = max((s.end_ms for s in words.segments), default=0)
+    return given._replace(transcript=payload, transcript_name=file.name, transcript_end_ms=end)
+
+
+def _require_something(
+    request: Request, recordings: tuple[Path, ...], broadcast: Broadcast | None
+) -> None:
+    if recordings:
+        return
+    if request.transcript_file is None:
+        raise InputError(
+            "no recording and no transcript was given",
+            hint="name a recording, a folder that holds one, or a transcript with --transcript",
+        )
+    if broadcast is None:
+        raise InputError(
+            "a transcript alone needs a description", hint="add --broadcast broadcast.json"
+        )
+
+
+def bucket_opener(app: Application) -> Callable[[str], ObjectStore]:
+    """Opens any bucket with the workspace's S3 settings, for reading recordings."""
+
+    def opened(bucket: str) -> ObjectStore:
+        from pipeline.ingest.s3 import S3Store
+
+        settings = app.settings.store.model_copy(
+            update={"kind": "s3", "bucket": bucket, "prefix": ""}
+        )
+        return S3Store(settings, free_keys=True)
+
+    return opened
+
+
+# --- reading back -------------------------------------------------------------------------
+
+
+def read_parts(app: Application, broadcast_id: str) -> Parts:
+    """A broadcast's current outputs, from the store alone."""
+    return parts_of(app, app.archive.state(broadcast_id))
+
+
+def parts_of(app: Application, state: State, *, screen: bool = True) -> Parts:
+    """The outputs of a state; without the screen's lines where they are not needed."""
+    archive = app.archive
+    heard, seen, claimed = (state.output(s) for s in ("transcribe", "keyframes", "claims"))
+    tables = ("keyframes", "lines")
+    return Parts(
+        state,
+        transcript_of(parse_pack(archive.pack(heard), name=heard.key)) if heard else None,
+        screen_of(read_tables(archive.store, seen.key, tables=tables)) if seen and screen else None,
+        claims_of(parse_pack(archive.pack(claimed), name=claimed.key)) if claimed else None,
+    )
+
+
+def publish(app: Application, state: State) -> int:
+    """Make a finished broadcast searchable; how many documents."""
+    parts = parts_of(app, state)
+    return index_room.index_broadcast(
+        app.index,
+        state.revision,
+        transcript=parts.transcript,
+        screen=parts.screen,
+        claims=parts.claims,
+        release=state.release.number,
+        packs={o.stage: o.key for o in state.release.outputs},
+    )
