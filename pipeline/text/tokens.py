@@ -71,6 +71,19 @@ class Phrase(NamedTuple):
     """Whether the last token may be continued."""
 
 
+class Squashed(NamedTuple):
+    """A text without what stands between its words, and where each character comes from."""
+
+    text: str
+    """The form in which substrings are looked for."""
+    spans: tuple[tuple[int, int], ...]
+    """``[start, end)`` in the original of each character."""
+
+    def original_span(self, start: int, end: int) -> tuple[int, int]:
+        """The original's ``[start, end)`` for characters ``[start, end)``; not empty."""
+        return self.spans[start][0], self.spans[end - 1][1]
+
+
 class QueryTokens(NamedTuple):
     """One search term in its forms, each wider than the one before."""
 
@@ -94,21 +107,27 @@ def index_tokens(*texts: str) -> Tokens:
     )
 
 
+def column_tokens(*texts: str) -> str:
+    """Grams and single characters in one sequence, for a field without stems and sounds."""
+    tokens = index_tokens(*texts)
+    return f"{tokens.grams} {tokens.ones}".strip()
+
+
 def query_tokens(text: str) -> QueryTokens:
     """The forms of one search term (a word, or a quoted phrase)."""
     squashed = _clamp(squash(text).text, _REPEATS_ASKED)
     return QueryTokens(_literal(_private(squashed)), _stem_phrase(squashed), _sound_phrases(text))
 
 
-def squash(text: str) -> Normal:
-    """The form in which substrings are looked for, with offsets into ``text``.
+def squash(text: str) -> Squashed:
+    """The form in which substrings are looked for, traced to ``text``.
 
     A substring of a text always squashes to a substring of the text's squashed form.
     """
     normal = normalise(text)
     simple = normal.text.translate(_simple_table())
     chars: list[str] = []
-    offsets: list[int] = []
+    places: list[int] = []
     before, gap = _WIDE, -1
     for at, char in enumerate(simple):
         kind = _kind(char)
@@ -116,13 +135,24 @@ def squash(text: str) -> Normal:
             gap = at if gap < 0 else gap
             continue
         kind = _NARROW if kind == _SEPARATOR else kind
-        if gap >= 0 and before == kind == _NARROW and chars:
+        if gap >= 0 and before == kind == _NARROW:
             chars.append(" ")
-            offsets.append(normal.offsets[gap])
+            places.append(gap)
         chars.append(char)
-        offsets.append(normal.offsets[at])
+        places.append(at)
         before, gap = kind, -1
-    return Normal("".join(chars), (*offsets, len(text)))
+    return Squashed("".join(chars), tuple(_spans(normal, places)))
+
+
+def _spans(normal: Normal, places: list[int]) -> Iterator[tuple[int, int]]:
+    """The original span of each kept character; characters of one origin share it."""
+    offsets = normal.offsets
+    for at in places:
+        start = end = offsets[at]
+        following = at + 1
+        while end == start and following < len(offsets):
+            end, following = offsets[following], following + 1
+        yield start, end
 
 
 def _decimal_point(text: str, at: int) -> bool:

@@ -1,0 +1,145 @@
+"""From documents to hits: highlights, times, coverage, cursors. The same for every backend."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pipeline.errors import QueryError
+from pipeline.index.answer import MATCHES, BroadcastCoverage, Hit, SearchCoverage
+from pipeline.index.documents import Document
+from pipeline.index.nodes import Node, Text, texts
+from pipeline.text.sound import SoundMatcher
+from pipeline.text.stems import stem
+from pipeline.text.tokens import Squashed, squash
+from pipeline.timeline import clock, from_utc_ms
+
+MOST_INCOMPLETE = 100
+_MOST_HIGHLIGHTS = 50
+
+
+def hit_of(document: Document, *, level: int, node: Node, grouped: int = 1) -> Hit:
+    """A hit with its highlights and its times written out."""
+    return Hit(
+        match=MATCHES[level],
+        document=document,
+        highlights=highlights(document.text, node, level=level),
+        wall_time=wall_time(document),
+        media_time=clock(document.start_ms),
+        grouped=grouped,
+    )
+
+
+def wall_time(document: Document) -> str:
+    """The start in the broadcast's own offset, ISO 8601; empty without a wall clock."""
+    if document.wall_utc_ms is None:
+        return ""
+    instant = from_utc_ms(document.wall_utc_ms, offset_minutes=document.zone_minutes)
+    return instant.isoformat(timespec="milliseconds")
+
+
+def highlights(text: str, node: Node, *, level: int = 2) -> tuple[tuple[int, int], ...]:
+    """Where the query's words stand in a verbatim text, merged and in order."""
+    squashed = squash(text)
+    spans: list[tuple[int, int]] = []
+    for term in texts(node):
+        found = _literal_spans(squashed, term.words)
+        if not found and level >= 1:
+            found = [s for word in term.related for s in _literal_spans(squashed, word)]
+            found += [] if term.phrase else _stem_spans(squashed, term)
+        if not found and level >= 2:
+            found = [(h.start, h.end) for h in SoundMatcher([term.words]).find(text)]
+        spans += found
+    return _merged(spans)[:_MOST_HIGHLIGHTS]
+
+
+def _literal_spans(squashed: Squashed, words: str) -> list[tuple[int, int]]:
+    needle = squash(words).text
+    found: list[tuple[int, int]] = []
+    at = squashed.text.find(needle) if needle else -1
+    while at >= 0 and len(found) < _MOST_HIGHLIGHTS:
+        found.append(squashed.original_span(at, at + len(needle)))
+        at = squashed.text.find(needle, at + len(needle))
+    return found
+
+
+def _stem_spans(squashed: Squashed, term: Text) -> list[tuple[int, int]]:
+    wanted = {stem(word) for word in squash(term.words).text.split(" ")}
+    found, at = [], 0
+    for word in squashed.text.split(" "):
+        if word and stem(word) in wanted:
+            found.append(squashed.original_span(at, at + len(word)))
+        at += len(word) + 1
+    return found
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        elif end > start:
+            merged.append((start, end))
+    return tuple(merged)
+
+
+def coverage_of(summaries: Iterable[Document]) -> SearchCoverage:
+    """The coverage of an answer from its broadcasts' summary documents."""
+    count = duration = listened = speech = 0
+    incomplete: list[BroadcastCoverage] = []
+    for document in summaries:
+        summary = document.summary
+        if summary is None:
+            continue
+        count += 1
+        duration += summary.duration_ms
+        listened += summary.listened_ms
+        speech += summary.speech_ms
+        if summary.listened_ms < summary.duration_ms:
+            share = summary.listened_ms * 1000 // summary.duration_ms
+            incomplete.append(
+                BroadcastCoverage(
+                    broadcast_id=document.broadcast_id, listened_pm=share, gaps=summary.gaps
+                )
+            )
+            if len(incomplete) > 2 * MOST_INCOMPLETE:
+                incomplete = _worst(incomplete)
+    return SearchCoverage(
+        broadcasts=count,
+        duration_ms=duration,
+        listened_ms=listened,
+        speech_ms=speech,
+        incomplete=tuple(_worst(incomplete)),
+    )
+
+
+def _worst(found: list[BroadcastCoverage]) -> list[BroadcastCoverage]:
+    return sorted(found, key=lambda c: (c.listened_pm, c.broadcast_id))[:MOST_INCOMPLETE]
+
+
+def write_cursor(place: Sequence[Any]) -> str:
+    """An opaque, URL-safe cursor."""
+    data = json.dumps(list(place), ensure_ascii=False, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def read_cursor(cursor: str, *, fields: int) -> list[Any]:
+    """The place in a cursor.
+
+    Raises:
+        QueryError: not a cursor of this program.
+    """
+    try:
+        data = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        place = json.loads(data)
+    except (binascii.Error, UnicodeError, ValueError):
+        place = None
+    scalar = isinstance(place, list) and all(isinstance(p, (int, str)) for p in place)
+    if not isinstance(place, list) or not scalar or len(place) != fields:
+        raise QueryError(
+            "the cursor is not one of a former answer", hint="search again without a cursor"
+        )
+    return place

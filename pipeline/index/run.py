@@ -1,0 +1,94 @@
+"""The door: put a broadcast into an index, ask an index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from pipeline.errors import QueryError
+from pipeline.index.answer import Answer, Collapse, SearchRequest
+from pipeline.index.documents import Document, documents_of
+from pipeline.index.query import both, filters, parse
+from pipeline.model import ClaimSet, Revision, Screen, Transcript
+from pipeline.ports import EvidenceIndex
+
+MOST_HITS = 1000
+
+
+def index_broadcast(
+    index: EvidenceIndex,
+    revision: Revision,
+    *,
+    transcript: Transcript | None,
+    screen: Screen | None,
+    claims: ClaimSet | None,
+    release: int = 0,
+    packs: Mapping[str, str] | None = None,
+) -> int:
+    """Replace everything the index holds of a broadcast; how many documents it now holds.
+
+    Raises:
+        IndexUnavailable, MappingConflict, PartialWrite.
+    """
+    documents = list(
+        documents_of(
+            revision,
+            transcript=transcript,
+            screen=screen,
+            claims=claims,
+            release=release,
+            packs=packs,
+        )
+    )
+    index.ensure()
+    index.drop(revision.broadcast.broadcast_id)
+    return index.put(documents)
+
+
+def rebuild(index: EvidenceIndex, documents: Iterable[Document]) -> int:
+    """A new index from all documents, switched to at once; the old one serves until then."""
+    return index.swap(documents)
+
+
+def search(
+    index: EvidenceIndex,
+    text: str,
+    *,
+    sku: str = "",
+    claim_type: str = "",
+    host: str = "",
+    merchant: str = "",
+    broadcast: str = "",
+    polarity: str = "",
+    source: str = "",
+    kind: str = "",
+    after: datetime | None = None,
+    before: datetime | None = None,
+    size: int = 20,
+    cursor: str = "",
+    facets: bool = True,
+    collapse: Collapse = "",
+) -> Answer:
+    """Answer a typed query (see ``pipeline.index.query``), narrowed by filters.
+
+    Raises:
+        QueryError: the query, the page size or the cursor cannot be understood.
+        IndexUnavailable, MappingConflict.
+    """
+    if not 1 <= size <= MOST_HITS:
+        raise QueryError(f"{size} hits on a page", hint=f"ask for 1 to {MOST_HITS}")
+    narrowed = filters(
+        sku=sku,
+        claim_type=claim_type,
+        host=host,
+        merchant=merchant,
+        broadcast=broadcast,
+        polarity=polarity,
+        source=source,
+        kind=kind,
+        after=after,
+        before=before,
+    )
+    request = SearchRequest(both(parse(text), narrowed), text, size, cursor, facets, collapse)
+    answer: Answer = index.search(request)
+    return answer
