@@ -1,0 +1,98 @@
+"""Which claims answer a dispute, and in what order.
+
+Claims for and against rank alike: a denial clears a merchant as a promise binds one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pipeline.cases.reasons import Inquiry, numbers_in, topics_in
+from pipeline.model import Claim
+from pipeline.text.normal import normal_text
+
+_FIRST, _THEN = 1000, 300
+_BY_ORDER_OF_TYPE = 20
+_NUMBER, _TOPIC, _WORDS = 160, 120, 25
+_OWN_SKU, _CORRECTION, _BEFORE = 40, 30, 10
+_MAX_WORDS = 6
+
+
+class Ranked(NamedTuple):
+    """A claim with its rank score and the reasons for it."""
+
+    claim: Claim
+    score: int
+    reasons: tuple[str, ...]
+
+
+def rank(claims: Sequence[Claim], inquiry: Inquiry, *, sku_id: str) -> list[Ranked]:
+    """The claims of a SKU and of the whole room that matter, most relevant first."""
+    if inquiry.nothing:
+        return []
+    mine = [c for c in claims if c.sku_id == sku_id or (c.sku_id is None and _for_all(c))]
+    ranked = [r for c in mine if (r := _score(c, inquiry, sku_id)) is not None]
+    return sorted(ranked, key=lambda r: (-r.score, r.claim.start_ms, r.claim.claim_id))
+
+
+def _for_all(claim: Claim) -> bool:
+    """Whether a claim without a SKU is meant for everything, not merely unplaced."""
+    return "unsure_sku" not in claim.review_reasons
+
+
+def _score(claim: Claim, inquiry: Inquiry, sku_id: str) -> Ranked | None:
+    pointed, reasons = _pointed(claim, inquiry)
+    if claim.claim_type in inquiry.first:
+        place = inquiry.first.index(claim.claim_type)
+        score = _FIRST - min(place, 10) * _BY_ORDER_OF_TYPE
+        reasons.insert(0, f"{claim.claim_type} decides such a dispute")
+    elif claim.claim_type in inquiry.then and pointed >= _TOPIC:
+        score = _THEN
+        reasons.insert(0, f"{claim.claim_type} bears on such a dispute")
+    elif not inquiry.understood and pointed >= _TOPIC:
+        score = _THEN
+    else:
+        return None
+    score += pointed
+    if claim.sku_id == sku_id:
+        score += _OWN_SKU
+    else:
+        reasons.append("said of everything in the room")
+    if claim.corrects is not None:
+        score += _CORRECTION
+        reasons.append("corrects an earlier claim")
+    if claim.polarity == "negate":
+        reasons.append("the host denies it")
+    return Ranked(claim, score, tuple(reasons))
+
+
+def _pointed(claim: Claim, inquiry: Inquiry) -> tuple[int, list[str]]:
+    """How much the buyer's words point at this claim."""
+    value = " ".join(claim.value) if isinstance(claim.value, tuple) else claim.value or ""
+    quote = normal_text(claim.quote)
+    said = f"{quote} {normal_text(value)}"
+    reasons = []
+    numbers = sorted(inquiry.numbers & (numbers_in(quote) | numbers_in(normal_text(value))))
+    score = _NUMBER * min(2, len(numbers))
+    if numbers:
+        reasons.append(f"the buyer names {', '.join(numbers)}")
+    topics = sorted(inquiry.topics & topics_in(said))
+    score += _TOPIC * min(2, len(topics))
+    if topics:
+        reasons.append(f"the buyer speaks of the same thing: {', '.join(topics)}")
+    shared = _shared(said, inquiry.text)
+    if shared:
+        score += _WORDS * min(_MAX_WORDS, shared)
+        reasons.append("the buyer uses the same words")
+    return score, reasons
+
+
+def _shared(said: str, text: str) -> int:
+    """How many pairs of neighbouring Chinese characters both texts have."""
+    return len(_pairs(said) & _pairs(text))
+
+
+def _pairs(text: str) -> set[str]:
+    pairs = (text[i : i + 2] for i in range(len(text) - 1))
+    return {p for p in pairs if all("\u4e00" <= c <= "\u9fff" for c in p)}
