@@ -42,9 +42,12 @@ class HoleFinder:
         return joined(self._holes)
 
     def _gap(self, timed: Timed) -> None:
-        last = 0 if self._last_dts_us is None else self._last_dts_us
-        if timed.dts_us - last <= LONGEST_GAP_US[self._kind] or timed.pts_us <= self._end_us:
+        longest_us = LONGEST_GAP_US[self._kind]
+        if timed.pts_us - self._end_us <= longest_us:
             return
+        last = 0 if self._last_dts_us is None else self._last_dts_us
+        if not timed.packet.is_keyframe and timed.dts_us - last <= longest_us:
+            return  # only shown before its neighbours, which follow
         late = self._last_dts_us is None and self._kind == "audio"
         self._note(self._end_us, timed.pts_us, "late_audio" if late else "gap")
 
