@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import itertools
 import json
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.make_marathon import make
 from pipeline.model.claim import CLAIM_TYPES, SET_TYPES
 
 SCENES = Path(__file__).parents[1] / "assets" / "scenes"
@@ -35,9 +37,17 @@ def load(path: Path) -> dict[str, Any]:
     return scene
 
 
-@pytest.fixture(params=FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+@functools.cache
+def marathon() -> dict[str, Any]:
+    return make(seed=7)
+
+
+@pytest.fixture(
+    params=[*FILES, None],
+    ids=lambda path: f"{path.parent.name}/{path.stem}" if path else "marathon",
+)
 def scene(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return load(request.param)
+    return load(request.param) if request.param else marathon()
 
 
 def skus(scene: dict[str, Any]) -> set[str]:
@@ -145,3 +155,37 @@ def test_disputes_cite_claims_on_the_ordered_product(scene: dict[str, Any]) -> N
         assert cited == sorted(set(cited))
         assert all(claims[index]["sku_id"] in (None, dispute["sku_id"]) for index in cited)
         assert dispute["reason_code"] != "other" or not cited
+
+
+def test_quiet_scenes_have_nothing_to_find() -> None:
+    quiet = [load(path) for path in FILES if path.parent.name == "quiet"]
+    assert len(quiet) >= 3
+    for scene in quiet:
+        assert len(scene["transcript"]["segments"]) >= 60
+        assert scene["labels"]["claims"] == scene["labels"]["disputes"] == scene["orders"] == []
+
+
+def test_the_labelled_sets_cover_every_type_on_both_sides() -> None:
+    for folder in ("dev", "held_out"):
+        claims = [
+            claim
+            for path in FILES
+            if path.parent.name == folder
+            for claim in load(path)["labels"]["claims"]
+        ]
+        assert {claim["claim_type"] for claim in claims} == set(CLAIM_TYPES)
+        assert {claim["polarity"] for claim in claims} == {"affirm", "negate"}
+        assert {claim["hedged"] for claim in claims} == {True, False}
+
+
+def test_marathon_is_long_and_repeatable() -> None:
+    scene = marathon()
+    segments = scene["transcript"]["segments"]
+    assert make(seed=7) == scene
+    assert make(seed=8) != scene
+    assert len(skus(scene)) == 40
+    assert 3.8 < segments[-1]["end_ms"] / 3_600_000 <= 4
+    assert sum(len(segment["text"]) for segment in segments) > 50_000
+    assert {c["sku_id"] for c in scene["labels"]["claims"]} == skus(scene) | {None}
+    empty = [d for d in scene["labels"]["disputes"] if not d["relevant_claim_indexes"]]
+    assert 0 < len(empty) < len(scene["labels"]["disputes"])
