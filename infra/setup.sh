@@ -67,8 +67,7 @@ install_project() {
   # The build tools are pinned as well; they stay out of .venv.
   if .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps \
     --build-constraints infra/build.lock --editable . 2>/dev/null; then return 0; fi
-  PIP_CONSTRAINT=infra/build.lock .venv/bin/python -m pip install --quiet \
-    --disable-pip-version-check --no-deps --editable .
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 }
 
 main() {
