@@ -30,8 +30,8 @@ start() {
   local name=$1 needs=$2 script=$3 lines
   if [ ! -f "$script" ]; then
     skipped+=("$name: $script is not there")
-  elif lines=$(.venv/bin/python "$script" start --state "$work/$name"); then
-    stops+=(".venv/bin/python $script stop --state $work/$name")
+  elif lines=$(.venv/bin/python "$script" start --dir "$work/$name"); then
+    stops+=(".venv/bin/python $script stop --dir $work/$name")
     eval "$(printf '%s\n' "$lines" | grep -E '^export [A-Z0-9_]+=[^[:space:];&|$`]*$')"
   else
     skipped+=("$name: it did not start (it needs $needs); see above")

@@ -8,7 +8,7 @@
 ``start`` prints shell lines, so that ``eval "$(python infra/s3/server.py start)"`` sets
 EVIDENCE_TEST_S3_ENDPOINT, EVIDENCE_TEST_S3_KEY and EVIDENCE_TEST_S3_SECRET. Nothing is
 written into the checkout: the program lies in ``$REPLAY_EVIDENCE_CACHE`` (default
-``~/.cache/replay-evidence``), the data in a folder of its own under ``--state``. Only the
+``~/.cache/replay-evidence``), the data in a folder of its own under ``--dir``. Only the
 Python standard library and, for the first start, Go are needed.
 """
 
@@ -195,7 +195,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("action", choices=["install", "start", "stop", "status"])
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
-    parser.add_argument("--state", type=Path, help="default: s3/ in the cache folder")
+    parser.add_argument("--dir", "--state", dest="state", type=Path, help="default: s3/ in the cache")
     chosen = parser.parse_args()
     state = (chosen.state or cache() / "s3").absolute()
     if chosen.action == "install":
