@@ -62,7 +62,9 @@ _PURE = re.compile(
     rf"|(?P<zh>[{_DIGIT_CLASS}十百千万]+(?:点[{_DIGIT_CLASS}]+)?)"
     rf"|(?P<half>半(?=个?(?:年|月|小时|钟头)|[斤天克升瓶箱袋盒打码折块只条杯里寸两包公米勺管片颗粒桶罐]))"
 )
-_JIAO = re.compile(rf"(?:块|元)钱?(?P<ar>\d{{1,2}}(?!\d|[克斤]))|块(?P<zh>[{_DIGIT_CLASS}]{{1,3}})[毛角]?")
+_JIAO = re.compile(
+    rf"(?:块|元)钱?(?P<ar>\d{{1,2}}(?!\d|[克斤]))|块(?P<zh>[{_DIGIT_CLASS}]{{1,3}})[毛角]?"
+)
 _MORE = re.compile(r"[多来几余](?=[^少些]|$)")
 _JOIN_ZH = re.compile(r"\s?(?:到|至|~|～|-|—|–)\s?")
 
@@ -104,7 +106,12 @@ class _Run:
             self.at += 1
             return None
         next_char = self.after[:1]
-        if not decimals and len(run) > 1 and run[-1] == "两" and not (next_char and next_char in _MEASURE):
+        if (
+            not decimals
+            and len(run) > 1
+            and run[-1] == "两"
+            and not (next_char and next_char in _MEASURE)
+        ):
             run = run[:-1]
         self.at += len(run)
         if decimals:
@@ -256,16 +263,38 @@ def _of_match(found: re.Match[str], text: str) -> list[Number]:
 
 _ONES = dict(
     zip(
-        (
-            "zero one two three four five six seven eight nine ten eleven twelve thirteen "
-            "fourteen fifteen sixteen seventeen eighteen nineteen"
-        ).split(),
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ],
         range(20),
         strict=True,
     )
 )
 _TENS = dict(
-    zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True)
+    zip(
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"],
+        range(20, 100, 10),
+        strict=True,
+    )
 )
 _SCALES = {"hundred": 100, "thousand": 1000, "grand": 1000, "million": 1_000_000}
 _WORD = "|".join([*_TENS, *sorted(_ONES, key=len, reverse=True), *_SCALES])
@@ -349,7 +378,9 @@ def _spoken(words: list[str]) -> list[tuple[Decimal, Decimal, int]]:
     if "oh" in words:
         at = words.index("oh")
         left, right = sum(_chunks(words[:at])), sum(_chunks(words[at + 1 :]))
-        value = Decimal(left * 100 + right) if left < 10 else Decimal(left) + Decimal(right).scaleb(-2)
+        value = (
+            Decimal(left * 100 + right) if left < 10 else Decimal(left) + Decimal(right).scaleb(-2)
+        )
         return [(value, value, len(words))]
     chunks = _chunks(words)
     sizes: list[int] = []
@@ -438,8 +469,13 @@ def _joined(numbers: list[Number], text: str) -> list[Number]:
         if out and _can_join(out[-1], number, text[out[-1].end : number.start]):
             left = out.pop()
             number = Number(
-                left.start, number.end, left.low, number.high,
-                text[left.start : number.end], number.mark, left.approx or number.approx,
+                left.start,
+                number.end,
+                left.low,
+                number.high,
+                text[left.start : number.end],
+                number.mark,
+                left.approx or number.approx,
             )
         out.append(number)
     return out

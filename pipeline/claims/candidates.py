@@ -1,0 +1,126 @@
+"""First pass: every statement that a rule sees in a line; second: which of them stand."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pipeline.claims.compiled import RuleBook, RunRule, grams_of
+from pipeline.claims.shape import Shape
+from pipeline.claims.standing import DROPS, LineCues, Mark, Touch
+from pipeline.claims.values import Found, Setting, fill, items, pairs
+from pipeline.model import SET_TYPES, Value
+
+_MAX_QUOTE = 60
+
+
+class Candidate(NamedTuple):
+    """A statement in a line, on the shape."""
+
+    rule: RunRule
+    found: Found
+    touch: Touch
+    value: Value
+    marks: tuple[Mark, ...]
+
+    @property
+    def start(self) -> int:
+        """Start of the quote in the shape."""
+        return self.touch.start
+
+    @property
+    def end(self) -> int:
+        """End, exclusive."""
+        return self.touch.end
+
+    @property
+    def dropped_by(self) -> str:
+        """The cue kind that keeps it from being a claim; empty when it stands."""
+        immune = self.rule.rule.immune
+        return next((m.kind for m in self.marks if m.kind in DROPS and m.kind not in immune), "")
+
+
+class LineReading(NamedTuple):
+    """All that was read in a line."""
+
+    shape: Shape
+    cues: LineCues
+    kept: tuple[Candidate, ...]
+    dropped: tuple[Candidate, ...]
+
+
+def read_line(shape: Shape, *, before: str, book: RuleBook, setting: Setting) -> LineReading:
+    """The claims of a line and those that cues dropped; ``before`` is the previous shape."""
+    grams = grams_of(shape.text)
+    cues = LineCues(shape, book.cues_by_language[shape.chinese], grams)
+    found: list[Candidate] = []
+    for rule in book.by_language[shape.chinese]:
+        if rule.pattern.may_match(grams):
+            found += _by_rule(rule, shape, cues, before=before, setting=setting)
+    standing = [c for c in found if not c.dropped_by]
+    kept = _without_overlap(standing)
+    dropped = _without_overlap([c for c in found if c.dropped_by])
+    return LineReading(shape, cues, tuple(kept), tuple(dropped))
+
+
+def _by_rule(
+    rule: RunRule, shape: Shape, cues: LineCues, *, before: str, setting: Setting
+) -> list[Candidate]:
+    text, out = shape.text, []
+    for match in rule.pattern.regex.finditer(text):
+        groups = {n: s for n in match.re.groupindex if (s := match.span(n))[0] >= 0}
+        start, end = groups.setdefault("s", match.span())
+        if end <= start or end - start > _MAX_QUOTE:
+            continue
+        if not out and not _allowed(rule, text, before=before, start=start):
+            return []
+        found = Found(shape, groups)
+        if "n" in groups and not _within(rule, found):
+            continue
+        value = _value(rule, found, setting)
+        if not value:
+            continue
+        touch = cues.touch(
+            start, end, claim_type=rule.rule.type, polarity=rule.rule.polarity,
+            negatable=rule.rule.negatable,
+        )  # fmt: skip
+        if rule.rule.hedged:
+            touch = touch._replace(hedged=True)
+        marks = tuple(cues.over(start, end, rule.rule.type))
+        out.append(Candidate(rule, found, touch, value, marks))
+    return out
+
+
+def _allowed(rule: RunRule, text: str, *, before: str, start: int) -> bool:
+    if rule.unless and rule.unless.regex.search(text):
+        return False
+    if rule.requires and not rule.requires.regex.search(text):
+        return False
+    return rule.after is None or bool(rule.after.regex.search(before + "\n" + text[:start]))
+
+
+def _within(rule: RunRule, found: Found) -> bool:
+    return all(rule.rule.least <= n.low <= rule.rule.most for n in found.numbers("n"))
+
+
+def _value(rule: RunRule, found: Found, setting: Setting) -> Value:
+    spec, words = rule.rule, rule.words
+    if spec.list or spec.pairs:
+        lead = fill(spec.prefix, found, words, rule.lexicons, setting) if spec.prefix else ""
+        named = items(found, spec.list, words) if spec.list else pairs(found, spec.pairs, words)
+        return tuple(lead + n for n in named)
+    text = fill(spec.value, found, words, rule.lexicons, setting).strip()
+    if spec.type not in SET_TYPES:
+        return text
+    return tuple(p.strip() for p in text.split(";") if p.strip())
+
+
+def _without_overlap(found: list[Candidate]) -> list[Candidate]:
+    """Of overlapping statements the one of higher priority, then the longer, then the earlier."""
+    ranked = sorted(
+        found, key=lambda c: (-c.rule.rule.priority, -(c.end - c.start), c.start, c.rule.rule.id)
+    )
+    kept: list[Candidate] = []
+    for candidate in ranked:
+        if all(candidate.end <= k.start or candidate.start >= k.end for k in kept):
+            kept.append(candidate)
+    return sorted(kept, key=lambda c: c.start)

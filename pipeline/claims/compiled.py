@@ -1,0 +1,296 @@
+"""Rules ready to run: macros expanded, patterns compiled when first needed, cheap prefilters.
+
+A prefilter is a set of character groups that any match must hold one of; most rules are ruled
+out for most lines by it, which keeps a long transcript linear and fast.
+"""
+
+from __future__ import annotations
+
+import re
+import re._constants as sre  # type: ignore[import-not-found]
+import re._parser as sre_parser  # type: ignore[import-not-found]
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+from pipeline.claims.rules import (
+    CueRule,
+    Language,
+    Lexicon,
+    Placed,
+    PlacedCue,
+    Rule,
+    RuleSource,
+    words_of,
+)
+from pipeline.errors import RuleError
+
+_NAME = re.compile(r"\{([a-z_][a-z_0-9]*|<|>)\}")
+CLAUSE_START = r"(?:^|(?<=[,。!?;…:])|(?<=[.,!?;:] )|(?<=[\u4e00-\u9fff#块] ))"
+CLAUSE_END = r"(?= ?(?:[,。!?;….]|$)| (?=[\u4e00-\u9fff#]))"
+Gate = tuple[frozenset[str], ...]
+
+
+class Vocabulary:
+    """Macros and lexicons of one language, with ``any`` behind them."""
+
+    def __init__(self, source: RuleSource, language: Language) -> None:
+        self._macros = {n: t for (n, k), t in source.macros.items() if k == "any"}
+        self._macros |= {n: t for (n, k), t in source.macros.items() if k == language}
+        self._macros |= {f"unit_{kind}": _unit_words(table) for kind, table in source.units.items()}
+        self.lexicons: dict[str, Lexicon] = {}
+        for (name, kind), lexicon in source.lexicons.items():
+            if kind == language or (kind == "any" and name not in self.lexicons):
+                self.lexicons[name] = lexicon
+        self._canonical: dict[str, dict[str, str]] = {}
+        self._alternatives: dict[str, str] = {}
+
+    def canonical(self, name: str) -> dict[str, str]:
+        """Word to canonical form of one lexicon."""
+        if name not in self._canonical:
+            self._canonical[name] = {w.lower(): c for w, c in words_of(self.lexicons[name])}
+        return self._canonical[name]
+
+    def alternatives(self, name: str) -> str:
+        """The lexicon as one alternation, longest word first."""
+        if name not in self._alternatives:
+            words = sorted(self.canonical(name), key=lambda w: (-len(w), w))
+            latin = all(w[:1].isascii() and w[:1].isalpha() for w in words)
+            body = "|".join(re.escape(w).replace("\\ ", " ").replace("\\#", "#") for w in words)
+            self._alternatives[name] = rf"(?:\b(?:{body})\b)" if latin else f"(?:{body})"
+        return self._alternatives[name]
+
+    def expand(self, pattern: str, depth: int = 0) -> str:
+        """The pattern with macros and lexicons written out.
+
+        Raises:
+            KeyError: a name that is neither.
+        """
+
+        def one(found: re.Match[str]) -> str:
+            name = found[1]
+            if name == "<":
+                return CLAUSE_START
+            if name == ">":
+                return CLAUSE_END
+            if name in self._macros and depth < 8:
+                return f"(?:{self.expand(self._macros[name], depth + 1)})"
+            return self.alternatives(name)
+
+        return _NAME.sub(one, pattern)
+
+    def gist(self, pattern: str, depth: int = 0) -> str:
+        """Like :meth:`expand`, a lexicon shrunk to one character of its words (for gates)."""
+
+        def one(found: re.Match[str]) -> str:
+            name = found[1]
+            if name in "<>":
+                return ""
+            if name in self._macros and depth < 8:
+                return f"(?:{self.gist(self._macros[name], depth + 1)})"
+            firsts = {w[0] for w in self.canonical(name)}
+            return "[" + "".join(re.escape(c) for c in sorted(firsts)) + "]"
+
+        return _NAME.sub(one, pattern)
+
+    def names(self, pattern: str, depth: int = 0) -> list[str]:
+        """The lexicons that a pattern uses."""
+        out: list[str] = []
+        for found in _NAME.finditer(pattern):
+            name = found[1]
+            if name in self._macros and depth < 8:
+                out += self.names(self._macros[name], depth + 1)
+            elif name in self.lexicons:
+                out.append(name)
+        return out
+
+
+def _unit_words(table: dict[str, str]) -> str:
+    """Unit words as an alternation; Latin ones end at a word's end."""
+    words = sorted(table, key=lambda w: (-len(w), w))
+    latin = "|".join(re.escape(w) for w in words if w.isascii())
+    others = [re.escape(w) for w in words if not w.isascii()]
+    return "|".join([*others, rf" ?(?:{latin})(?![a-z])"] if latin else others)
+
+
+class Compiled:
+    """One pattern with its gate, compiled at first use."""
+
+    def __init__(
+        self, pattern: str, words: Vocabulary, *, owner: str, file: str, field: str
+    ) -> None:
+        self._pattern, self._words = pattern, words
+        self._owner, self._file, self._field = owner, file, field
+        self.gate = self._gate()
+
+    def _gate(self) -> Gate:
+        try:
+            parsed = sre_parser.parse(self._words.gist(self._pattern))
+        except (re.error, KeyError) as error:
+            raise self._wrong(error) from error
+        return tuple(_required(parsed))
+
+    def _wrong(self, error: Exception) -> RuleError:
+        what = f"unknown name {error}" if isinstance(error, KeyError) else str(error)
+        return RuleError(
+            f"{self._file}: rule {self._owner}, field {self._field}: {what}",
+            hint="correct the pattern",
+            file=self._file,
+            rule_id=self._owner,
+            field=self._field,
+        )
+
+    def may_match(self, grams: frozenset[str] | set[str]) -> bool:
+        """Whether a line with these characters and trigrams could match at all."""
+        return all(not group.isdisjoint(grams) for group in self.gate)
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """The compiled pattern."""
+        try:
+            return re.compile(self._words.expand(self._pattern))
+        except (re.error, KeyError) as error:
+            raise self._wrong(error) from error
+
+
+class RunRule:
+    """A rule ready to run."""
+
+    def __init__(self, placed: Placed, words: Vocabulary) -> None:
+        self.rule: Rule = placed.rule
+        self.file, self.language, self.words = placed.file, placed.language, words
+        self.pattern = self._compile(placed.rule.pattern, "pattern")
+        self.unless = self._compile(placed.rule.unless, "unless") if placed.rule.unless else None
+        self.requires = (
+            self._compile(placed.rule.requires, "requires") if placed.rule.requires else None
+        )
+        self.after = self._compile(placed.rule.after, "after") if placed.rule.after else None
+        names = words.names(placed.rule.pattern)
+        self.lexicons = tuple(
+            dict.fromkeys([*names, *filter(None, (self.rule.list, self.rule.pairs))])
+        )
+
+    def _compile(self, pattern: str, field: str) -> Compiled:
+        return Compiled(pattern, self.words, owner=self.rule.id, file=self.file, field=field)
+
+
+class RunCue:
+    """A cue ready to run."""
+
+    def __init__(self, placed: PlacedCue, words: Vocabulary) -> None:
+        self.cue: CueRule = placed.cue
+        self.file, self.language = placed.file, placed.language
+        self.types, self.spare = frozenset(placed.cue.types), frozenset(placed.cue.spare)
+        pattern = placed.cue.pattern
+        if placed.cue.scope == "left":
+            pattern = f"(?:{pattern})$"
+        self.pattern = Compiled(
+            pattern, words, owner=placed.cue.id, file=placed.file, field="pattern"
+        )
+
+    def concerns(self, claim_type: str) -> bool:
+        """Whether the cue may touch a claim of this type."""
+        return claim_type not in self.spare and (not self.types or claim_type in self.types)
+
+
+class RuleBook:
+    """All rules and cues, by language."""
+
+    def __init__(self, source: RuleSource) -> None:
+        self.words = {k: Vocabulary(source, k) for k in ("zh", "en", "any")}
+        self.rules = tuple(RunRule(p, self._words(p.language)) for p in source.rules)
+        self.cues = tuple(RunCue(c, self._words(c.language)) for c in source.cues)
+
+    def _words(self, language: Language) -> Vocabulary:
+        return self.words[language]
+
+    @cached_property
+    def by_language(self) -> dict[bool, tuple[RunRule, ...]]:
+        """Rules for Chinese lines (True) and for others (False)."""
+        return {
+            True: tuple(r for r in self.rules if r.language != "en"),
+            False: tuple(r for r in self.rules if r.language != "zh"),
+        }
+
+    @cached_property
+    def cues_by_language(self) -> dict[bool, tuple[RunCue, ...]]:
+        """Cues for Chinese lines (True) and for others (False)."""
+        return {
+            True: tuple(c for c in self.cues if c.language != "en"),
+            False: tuple(c for c in self.cues if c.language != "zh"),
+        }
+
+
+def grams_of(text: str) -> set[str]:
+    """The characters of a text and, where it is Latin, its groups of three letters."""
+    grams = set(text)
+    for n in range(len(text) - 2):
+        gram = text[n : n + 3]
+        if gram.isascii() and gram.isalpha():
+            grams.add(gram)
+    return grams
+
+
+# --- what any match must hold --------------------------------------------------------------
+
+
+def _required(parsed: Any) -> list[frozenset[str]]:
+    """Groups of which any match holds at least one member each; empty when nothing is sure."""
+    out: list[frozenset[str]] = []
+    run = ""
+    for op, arg in parsed:
+        if op is sre.LITERAL:
+            run += chr(arg)
+            continue
+        out += _of_run(run)
+        run = ""
+        out += _of_op(op, arg)
+    return out + _of_run(run)
+
+
+def _of_run(run: str) -> Iterable[frozenset[str]]:
+    for n in range(len(run) - 2):
+        gram = run[n : n + 3]
+        if gram.isascii() and gram.isalpha():
+            return [frozenset([gram])]
+    return [frozenset([c]) for c in run]
+
+
+def _of_op(op: Any, arg: Any) -> list[frozenset[str]]:
+    if op is sre.IN:
+        chars = _class(arg)
+        return [chars] if chars else []
+    if op is sre.BRANCH:
+        return _of_branch(arg[1])
+    if op is sre.SUBPATTERN:
+        return _required(arg[3])
+    if op in (sre.MAX_REPEAT, sre.MIN_REPEAT) and arg[0] > 0:
+        return _required(arg[2])
+    return []
+
+
+def _class(items: Any) -> frozenset[str]:
+    chars: set[str] = set()
+    for op, arg in items:
+        if op is sre.LITERAL:
+            chars.add(chr(arg))
+        elif op is sre.RANGE and arg[1] - arg[0] < 64:
+            chars.update(chr(c) for c in range(arg[0], arg[1] + 1))
+        else:
+            return frozenset()
+    return frozenset(chars)
+
+
+def _of_branch(branches: Any) -> list[frozenset[str]]:
+    """One member from each branch's rarest group."""
+    union: set[str] = set()
+    for branch in branches:
+        groups = _required(branch)
+        if not groups:
+            return []
+        union |= min(groups, key=lambda g: (min(map(_commonness, g), default=0), len(g)))
+    return [frozenset(union)]
+
+
+def _commonness(gram: str) -> int:
+    return 0 if len(gram) == 3 else 2 if gram.isascii() else 1

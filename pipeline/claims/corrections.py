@@ -1,0 +1,92 @@
+"""Corrections: the last word of an utterance counts; a later utterance is linked, both stay."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+
+from pipeline.claims.candidates import Candidate, LineReading, read_line
+from pipeline.claims.compiled import RuleBook
+from pipeline.claims.shape import shape_of
+from pipeline.claims.standing import Mark
+from pipeline.claims.values import Setting
+from pipeline.model import Claim, Line
+
+_BARE = re.compile(r"(?:应该)?(?P<s>(?:是|改成|变成|it's |is |to )#)(?=[,。!. ]|$)")
+_LOOK_BACK_MS = 20 * 60_000
+
+
+def settle(reading: LineReading, *, book: RuleBook, setting: Setting) -> LineReading:
+    """Within one utterance only the final value of a type stands."""
+    marks = [m for m in reading.cues.marks if m.kind == "correction"]
+    if not marks:
+        return reading
+    mark = marks[-1]
+    kept = list(reading.kept)
+    restated = _restated(reading, mark, book=book, setting=setting)
+    if restated is not None and not any(
+        k.start < restated.end and k.end > restated.start for k in kept
+    ):
+        kept.append(restated)
+    later = {c.rule.rule.type for c in kept if c.start >= mark.words[0]}
+    kept = [c for c in kept if c.start >= mark.words[0] or c.rule.rule.type not in later]
+    return reading._replace(kept=tuple(sorted(kept, key=lambda c: c.start)))
+
+
+def _restated(
+    reading: LineReading, mark: Mark, *, book: RuleBook, setting: Setting
+) -> Candidate | None:
+    """刚说四百毫升不对, 是五百: the new number with the old one's unit."""
+    shape = reading.shape
+    bare = _BARE.search(shape.text, mark.words[1])
+    said = [c for c in (*reading.kept, *reading.dropped) if c.end <= mark.words[0]]
+    if bare is None or not said:
+        return None
+    old = said[-1]
+    number = shape.numbers[bare.end("s") - 1]
+    spots = [i for i in range(old.start, old.end) if i in shape.numbers]
+    if not spots:
+        return None
+    text = shape.text[old.start : old.end]
+    at = spots[0] - old.start
+    renewed = text[:at] + _digits(number.low) + text[at + 1 :]
+    again = read_line(
+        shape_of(renewed.replace("#", "1")), before="", book=book, setting=setting
+    ).kept
+    same = [c for c in again if c.rule.rule.type == old.rule.rule.type]
+    if not same:
+        return None
+    start, end = bare.span("s")
+    cues = (("correction", *mark.words),)
+    return same[0]._replace(touch=same[0].touch._replace(start=start, end=end, cues=cues), marks=())
+
+
+def _digits(value: Decimal) -> str:
+    return format(value.normalize(), "f")
+
+
+def link_corrections(claims: Sequence[Claim], lines: Sequence[Line]) -> list[Claim]:
+    """A claim of a correcting line corrects the last earlier one of its type and product."""
+    out = list(claims)
+    for at, claim in enumerate(out):
+        if not any(c.flag == "correction" for c in claim.cues) or claim.source != "speech":
+            continue
+        earlier = [
+            n for n in range(at)
+            if out[n].claim_type == claim.claim_type
+            and out[n].sku_id == claim.sku_id
+            and out[n].segment_index != claim.segment_index
+            and out[n].source == "speech"
+            and out[n].value != claim.value
+            and out[n].corrected_by is None
+            and claim.start_ms - out[n].start_ms <= _LOOK_BACK_MS
+        ]  # fmt: skip
+        if earlier:
+            old = earlier[-1]
+            out[old] = out[old].model_copy(update={"corrected_by": claim.claim_id})
+            out[at] = claim.model_copy(update={"corrects": out[old].claim_id})
+    return out
+
+
+_ = Line
