@@ -106,11 +106,18 @@ class Archive:
         Raises:
             NotFound: unknown, or nothing has been finished for it yet.
         """
-        prefix = self.prefix(broadcast_id)
+        return self.state_at(self.prefix(broadcast_id))
+
+    def state_at(self, prefix: str) -> State:
+        """The current state of the broadcast under a prefix.
+
+        Raises:
+            NotFound: nothing has been finished for it yet.
+        """
         release = self.release(prefix)
         if release is None:
             raise NotFound(
-                f"broadcast {broadcast_id!r} was taken in but not finished",
+                f"broadcast {broadcast_id_of(prefix)!r} was taken in but not finished",
                 hint="run `evidence process` on it again; it continues where it stopped",
             )
         return State(prefix, self._numbered(prefix, "rev", release.revision, Revision), release)

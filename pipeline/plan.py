@@ -25,7 +25,17 @@ from pipeline.errors import EvidenceError
 from pipeline.ingest.run import given_key, retain_until, sidecar_key
 from pipeline.keyframes import run as keyframes_room
 from pipeline.media import run as media
-from pipeline.model import Output, Producer, Recording, Release, Revision, StageName
+from pipeline.model import (
+    Hole,
+    Output,
+    Producer,
+    Recording,
+    Release,
+    Revision,
+    Screen,
+    SkippedFrame,
+    StageName,
+)
 from pipeline.outputs import (
     claims_of,
     claims_pack,
@@ -239,19 +249,30 @@ def _transcribe(context: Context, prefix: str, revision: Revision, key: str, fol
 def _keyframes(context: Context, prefix: str, revision: Revision, key: str, folder: Path) -> Made:
     settings = context.settings.keyframes
     gap_ms = min(settings.min_gap_ms, settings.change_gap_ms)
+    broken: list[list[Hole]] = [[] for _ in revision.recordings]
     with sources(context, revision.recordings) as found:
         screen, images = keyframes_room.run(
             revision.broadcast,
             clock_map=revision.clock_map,
-            pictures=lambda n, report: media.key_pictures(
-                found[n], min_gap_ms=gap_ms, report=report
-            ),
-            recordings=revision.recordings,
+            pictures=lambda n: media.key_pictures(found[n], min_gap_ms=gap_ms, report=broken[n]),
             reader=context.reader() if settings.ocr else None,
             settings=settings,
-            progress=partial(context.report, "keyframes"),
+            progress=lambda at_ms: context.report("keyframes", at_ms, revision.duration_ms),
         )
+    screen = _with_broken(screen, revision, broken)
     return Made(screen_pack(screen, images), len(screen.keyframes))
+
+
+def _with_broken(screen: Screen, revision: Revision, broken: list[list[Hole]]) -> Screen:
+    """The screen with the pictures that could not be decoded listed among those skipped."""
+    lost = [
+        SkippedFrame(at_ms=span.start_ms + hole.start_ms - span.media_start_ms, reason="corrupt")
+        for span in revision.clock_map.spans
+        for hole in (broken[span.recording_index] if span.recording_index >= 0 else ())
+        if 0 <= hole.start_ms - span.media_start_ms < span.end_ms - span.start_ms
+    ]
+    skipped = sorted([*screen.skipped, *lost], key=lambda frame: (frame.at_ms, frame.reason))
+    return screen.model_copy(update={"skipped": tuple(skipped)})
 
 
 def _claims(context: Context, prefix: str, revision: Revision, key: str, folder: Path) -> Made:

@@ -1,0 +1,29 @@
+"""The flow of one broadcast: the stage plan, a task a stage, ids between them."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from flows.tasks import publish, stage, take_in
+from pipeline.plan import STAGES
+
+
+@flow(name="process-broadcast", log_prints=True)
+def process_broadcast(
+    workspace: str,
+    inputs: list[str],
+    broadcast_file: str = "",
+    transcript_file: str = "",
+    amend: bool = False,
+) -> str:
+    """Take a broadcast in, run every stage of the plan, release and index it; its prefix.
+
+    What is done already is found in the store by its work key, so a flow run that was
+    killed is continued by the next one, and one that finds everything done ends at once.
+    """
+    prefix = take_in(workspace, inputs, broadcast_file, transcript_file, amend)
+    for name in STAGES:
+        content = stage.with_options(name=name)(workspace, prefix, name)
+        print(f"{prefix}: {name} {content[:16] or 'does not apply'}")
+    print(f"{prefix}: {publish(workspace, prefix)} documents")
+    return prefix

@@ -1,0 +1,120 @@
+"""The ``evidence`` command: groups, options and exit codes. The work is in the service.
+
+Commands live in ``commands_*.py`` and are imported only when they are called or when
+their help is asked for, so that ``evidence --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from pipeline.provenance import VERSION
+
+_COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("commands_work", "Make a workspace (may be repeated)."),
+    "process": ("commands_work", "Take recordings in and find their claims."),
+    "detect": ("commands_work", "Find the claims in a transcript; nothing is stored."),
+    "demo": ("commands_work", "Run the whole way on the bundled example."),
+    "claims": ("commands_read", "List a broadcast's claims."),
+    "transcript": ("commands_read", "Print a broadcast's words with times."),
+    "search": ("commands_read", "Search claims, words and screen text."),
+    "show": ("commands_read", "Show a broadcast; export SRT, chapters or CSV."),
+    "clip": ("commands_read", "Cut the clip of a claim or a time range."),
+    "orders": ("commands_orders", "Import orders."),
+    "order": ("commands_orders", "Answer the dispute of an order."),
+    "rebuild": ("commands_system", "Make the search index anew from the store."),
+    "status": ("commands_system", "Say what is in the workspace."),
+    "models": ("commands_system", "List recognition models."),
+    "doctor": ("commands_system", "Check the set-up, limits and what is missing."),
+    "flows": ("commands_system", "Run a broadcast as a Prefect flow."),
+}
+
+EPILOG = """\b
+Examples:
+  evidence init cases && cd cases
+  evidence process ../recordings/2026-06-05/
+  evidence search '五年质保 type:warranty'
+  evidence order ORD-26060501
+
+\b
+Exit codes: 0 done, 1 other error, 2 wrong usage or query, 3 settings,
+4 input, 5 rules, 6 object store, 7 recording, 8 model, 9 index,
+10 integrity, 11 disk, 12 not found, 130 interrupted (run again to continue).
+"""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order of a working day."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"pipeline.serve.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, from the table above and without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="evidence")
+def cli() -> None:
+    """Find the moment in a livestream replay at which the host made the promise.
+
+    直播回放证据索引：把主播的承诺定位到回放的那一刻。
+    """
+
+
+def main() -> None:
+    """Entry point: run, and turn every known error into its exit code."""
+    from pipeline.errors import EvidenceError
+
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        code = _stopped()
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except EvidenceError as error:
+        code = _failed(error)
+    except KeyboardInterrupt:
+        code = _stopped()
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _failed(error: Exception) -> int:
+    from pipeline.errors import EvidenceError
+    from pipeline.serve.render import as_json, clean
+
+    assert isinstance(error, EvidenceError)  # noqa: S101
+    if "--json" in sys.argv:
+        click.echo(as_json(error.as_dict()), err=True)
+    else:
+        click.echo(f"error: {clean(error.message)}", err=True)
+        if error.hint:
+            click.echo(f"  → {clean(error.hint)}", err=True)
+    return error.exit_code
+
+
+def _stopped() -> int:
+    click.echo("stopped; run the same command again to continue", err=True)
+    return 130
+
+
+if __name__ == "__main__":
+    main()

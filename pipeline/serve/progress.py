@@ -1,0 +1,56 @@
+"""Progress bars on standard error: rate and time left, and nothing when nobody looks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.plan import Progress
+
+
+@contextmanager
+def stage_bars() -> Iterator[Progress | None]:
+    """A bar for each stage, in recorded time; None when standard error is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description:<11}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[rate]:>12}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=max(1, total), rate="")
+            task = bars.tasks[bars.task_ids.index(tasks[stage])]
+            rate = done / 1000 / task.elapsed if task.elapsed else 0
+            words = f"{rate:.1f}× real" if rate else ""
+            bars.update(tasks[stage], completed=done, total=max(1, total), rate=words)
+
+        yield report
+
+
+@contextmanager
+def counted(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """One bar over a number of things; None when standard error is no terminal."""
+    with stage_bars() as bars:
+        yield None if bars is None else partial(bars, what)

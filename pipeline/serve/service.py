@@ -1,0 +1,308 @@
+"""The one façade: everything the command, the API and agents can do, by the same names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import runner
+from pipeline.archive import State
+from pipeline.bootstrap import Application
+from pipeline.claims import run as claims_room
+from pipeline.errors import InputError, NotFound
+from pipeline.model import ClaimSet, Order
+from pipeline.outputs import claims_of
+from pipeline.packs import parse_pack
+from pipeline.provenance import content_id, sha256_hex, work_key
+from pipeline.runner import Parts, Request
+from pipeline.timeline import Span
+from pipeline.transcribe.coverage import coverage
+from pipeline.transcribe.given import from_given
+
+if TYPE_CHECKING:
+    from pipeline.cases.orders import OrderBook
+    from pipeline.evidence.clip import Clip
+    from pipeline.index.answer import Answer
+    from pipeline.model import Claim, Dossier
+    from pipeline.plan import Progress
+
+_CLAIM_ID = re.compile(r"([0-9a-f]{4})-([0-9a-f]{12})-(\d+)")
+
+
+class Service:
+    """What can be done with one workspace."""
+
+    def __init__(self, app: Application) -> None:
+        self.app = app
+
+    # --- work -----------------------------------------------------------------------------
+
+    def process(self, request: Request, *, progress: Progress | None = None) -> State:
+        """Take a broadcast in and run every stage; running again does only what is missing."""
+        return runner.process(self.app, request, progress=progress)
+
+    def summary(self, state: State) -> dict[str, Any]:
+        """What a run of `process` left behind."""
+        parts = runner.parts_of(self.app, state, screen=False)
+        revision, heard = state.revision, parts.transcript
+        covered = coverage(heard, Span(0, revision.duration_ms)) if heard else None
+        warnings = [*revision.warnings, *(parts.claims.warnings if parts.claims else ())]
+        return {
+            "broadcast_id": revision.broadcast.broadcast_id,
+            "revision": revision.number,
+            "release": state.release.number,
+            "duration_ms": revision.duration_ms,
+            "outputs": [
+                {"stage": o.stage, "records": o.records, "content": o.content}
+                for o in state.release.outputs
+            ],
+            "coverage": covered.model_dump(mode="json") | {"share_pm": covered.share_pm}
+            if covered
+            else None,
+            "warnings": warnings,
+        }
+
+    def rebuild(self, *, progress: Callable[[int, int], None] | None = None) -> int:
+        """Make the index anew from the store alone and switch to it; how many documents."""
+        from pipeline.index import run as index_room
+
+        return index_room.rebuild(self.app.index, self._everything(progress))
+
+    def _everything(self, progress: Callable[[int, int], None] | None) -> Iterator[Any]:
+        from pipeline.index.documents import documents_of
+
+        prefixes = list(self.app.archive.broadcasts())
+        for number, prefix in enumerate(prefixes):
+            state = self.app.archive.state_at(prefix)
+            parts = runner.parts_of(self.app, state)
+            yield from documents_of(
+                state.revision,
+                transcript=parts.transcript,
+                screen=parts.screen,
+                claims=parts.claims,
+                release=state.release.number,
+                packs={o.stage: o.key for o in state.release.outputs},
+            )
+            if progress is not None:
+                progress(number + 1, len(prefixes))
+
+    # --- broadcasts -----------------------------------------------------------------------
+
+    def parts(self, broadcast_id: str) -> Parts:
+        """Everything about a broadcast, from the store."""
+        return runner.read_parts(self.app, broadcast_id)
+
+    def claims(self, broadcast_id: str) -> list[Claim]:
+        """A broadcast's claims in order of time."""
+        found = self.parts(broadcast_id).claims
+        return list(found.claims) if found else []
+
+    def transcript(self, broadcast_id: str, *, verbatim: bool) -> dict[str, Any]:
+        """Segments with times: as heard, or in the normal form used for search."""
+        found = self.parts(broadcast_id).transcript
+        if found is None:
+            raise NotFound(f"{broadcast_id}: no transcript", hint="process the broadcast again")
+        return {
+            "broadcast_id": broadcast_id,
+            "language": found.language,
+            "producer": found.producer,
+            "verbatim": verbatim,
+            "segments": [
+                {
+                    "start_ms": s.start_ms,
+                    "end_ms": s.end_ms,
+                    "text": s.text if verbatim else s.normal_text or s.text,
+                    "prob_pm": s.prob_pm,
+                    "flags": list(s.flags),
+                }
+                for s in found.segments
+            ],
+            "gaps": [g.model_dump(mode="json") for g in found.gaps],
+        }
+
+    def show(self, broadcast_id: str) -> dict[str, Any]:
+        """A broadcast at a glance: description, clocks, windows, claims, pictures, coverage."""
+        parts = self.parts(broadcast_id)
+        revision = parts.state.revision
+        heard = parts.transcript
+        covered = coverage(heard, Span(0, revision.duration_ms)) if heard else None
+        return {
+            "broadcast": revision.broadcast.model_dump(mode="json"),
+            "revision": revision.number,
+            "release": parts.state.release.number,
+            "duration_ms": revision.duration_ms,
+            "recordings": [r.model_dump(mode="json") for r in revision.recordings],
+            "clock_map": revision.clock_map.model_dump(mode="json"),
+            "windows": [w.model_dump(mode="json") for w in parts.claims.windows]
+            if parts.claims
+            else [],
+            "claims": [c.model_dump(mode="json") for c in parts.claims.claims]
+            if parts.claims
+            else [],
+            "keyframes": [k.model_dump(mode="json") for k in parts.screen.keyframes]
+            if parts.screen
+            else [],
+            "screen_lines": [s.model_dump(mode="json") for s in parts.screen.lines]
+            if parts.screen
+            else [],
+            "coverage": covered.model_dump(mode="json") | {"share_pm": covered.share_pm}
+            if covered
+            else None,
+            "warnings": [*revision.warnings, *(parts.claims.warnings if parts.claims else ())],
+            "outputs": [o.model_dump(mode="json") for o in parts.state.release.outputs],
+        }
+
+    def detect(self, transcript: Path, broadcast: Path) -> tuple[ClaimSet, tuple[str, ...]]:
+        """Claims of a transcript without keeping anything; with warnings about the input."""
+        return detect(transcript, broadcast, self.app)
+
+    # --- search ---------------------------------------------------------------------------
+
+    def search(self, query: str, **filters: Any) -> Answer:
+        """Claims, words and screen text that match; see ``pipeline.index.run.search``."""
+        from pipeline.index import run as index_room
+
+        return index_room.search(self.app.index, query, **filters)
+
+    # --- clips ----------------------------------------------------------------------------
+
+    def claim(self, claim_id: str) -> tuple[str, Claim]:
+        """A claim by its id, of whatever version made it, and its broadcast's prefix.
+
+        Raises:
+            NotFound: not a claim id, or not of this workspace.
+        """
+        match = _CLAIM_ID.fullmatch(claim_id.strip())
+        output = match and self.app.archive.work_of(match[1], match[2], stage="claims")
+        if not match or not output:
+            raise NotFound(
+                f"no claim {claim_id!r} in this workspace",
+                hint="ids stand in `evidence claims BROADCAST` and in search results",
+            )
+        made = claims_of(parse_pack(self.app.archive.pack(output), name=output.key))
+        if int(match[3]) >= len(made.claims):
+            raise NotFound(f"no claim {claim_id!r}: its pack has {len(made.claims)} claims")
+        return output.key.partition("/packs/")[0], made.claims[int(match[3])]
+
+    def clip_claim(self, claim_id: str, *, out: Path | None, margin_ms: int | None) -> Clip:
+        """The clip of a claim, with picture, words and provenance beside it."""
+        prefix, claim = self.claim(claim_id)
+        span = (claim.start_ms, claim.end_ms)
+        state = self.app.archive.state_at(prefix)
+        return self._cut(state, span=span, out=out, margin_ms=margin_ms, claim_id=claim_id)
+
+    def clip_span(
+        self, broadcast_id: str, *, span: tuple[int, int], out: Path | None, margin_ms: int | None
+    ) -> Clip:
+        """The clip of a time range of a broadcast's timeline."""
+        state = self.app.archive.state(broadcast_id)
+        return self._cut(state, span=span, out=out, margin_ms=margin_ms, claim_id=None)
+
+    def _cut(
+        self,
+        state: State,
+        *,
+        span: tuple[int, int],
+        out: Path | None,
+        margin_ms: int | None,
+        claim_id: str | None,
+    ) -> Clip:
+        from pipeline.evidence.clip import make_clip
+        from pipeline.plan import sources
+
+        settings, revision = self.app.settings.clip, state.revision
+        if not 0 <= span[0] < span[1] or span[1] - span[0] > settings.max_ms:
+            raise InputError(
+                f"a clip from {span[0]} to {span[1]} ms cannot be cut",
+                hint=f"give a range that begins before it ends, at most {settings.max_ms} ms long",
+            )
+        number = _recording_of(revision, span)
+        parts = runner.parts_of(self.app, state, screen=False)
+        name = claim_id or f"{revision.broadcast.broadcast_id}-{span[0]}-{span[1]}"
+        context, recording = self.app.context(), revision.recordings[number]
+        with sources(context, [recording]) as found:
+            return make_clip(
+                source=found[0],
+                recording=recording,
+                recording_index=number,
+                clock_map=revision.clock_map,
+                broadcast_id=revision.broadcast.broadcast_id,
+                span_ms=span,
+                margin_ms=settings.margin_ms if margin_ms is None else margin_ms,
+                transcript=parts.transcript,
+                out_dir=out or self.app.clips,
+                name=name,
+                claim_id=claim_id,
+            )
+
+    # --- orders ---------------------------------------------------------------------------
+
+    @property
+    def book(self) -> OrderBook:
+        """The orders kept here."""
+        from pipeline.cases.run import KeyRing, OrderBook
+
+        return OrderBook(self.app.store, KeyRing(self.app.keys))
+
+    def import_orders(self, file: Path) -> dict[str, Any]:
+        """Keep the orders of a CSV or JSON Lines file; how many, and what was odd."""
+        from pipeline.cases.run import import_orders
+
+        done = import_orders(runner.read_bytes(file), file_name=str(file), book=self.book)
+        return {"file": str(file), "orders": len(done.order_ids)} | {
+            "new": done.new,
+            "unchanged": done.unchanged,
+            "warnings": list(done.warnings),
+        }
+
+    def order(self, order: Order | str) -> Dossier:
+        """The answer to one order (an id, or the order itself), from the store alone."""
+        from pipeline.serve.answers import answer
+
+        return answer(self.app, self.book.get(order) if isinstance(order, str) else order)
+
+
+def detect(
+    transcript: Path, broadcast: Path, app: Application | None = None
+) -> tuple[ClaimSet, tuple[str, ...]]:
+    """Claims of a transcript file; needs no workspace."""
+    from pipeline.claims.detector import RuleDetector
+
+    described, warnings = runner.read_broadcast(broadcast)
+    payload = runner.read_bytes(transcript)
+    words = from_given(
+        payload,
+        file_name=str(transcript),
+        broadcast_id=described.broadcast_id,
+        duration_ms=None,
+    )
+    detector = app.detector if app else RuleDetector.load()
+    key = work_key(
+        "claims",
+        version=claims_room.STAGE_VERSION,
+        inputs=[content_id(described.model_dump(mode="json")), sha256_hex(payload)],
+        model_digest=detector.digest,
+    )
+    found = claims_room.run(
+        described, transcript=words, screen=None, detector=detector, work_key=key
+    )
+    return found, (*warnings, *found.warnings)
+
+
+def _recording_of(revision: Any, span: tuple[int, int]) -> int:
+    """The recording that holds most of a span.
+
+    Raises:
+        NotFound: the broadcast has no recording there.
+    """
+    wanted = Span(*span)
+    spans: Sequence[Any] = revision.clock_map.spans
+    best = max(spans, key=lambda s: s.span.overlap_ms(wanted), default=None)
+    if best is None or best.recording_index < 0 or not best.span.overlap_ms(wanted):
+        raise NotFound(
+            f"{revision.broadcast.broadcast_id}: nothing was recorded from {span[0]} to {span[1]} ms",
+            hint="`evidence show` lists what was recorded",
+        )
+    return int(best.recording_index)
