@@ -137,6 +137,7 @@ class _Decoder:
             frames = list(self._context.decode(None))
         except (av.error.FFmpegError, ValueError):
             frames = []
+        self._context.flush_buffers()  # an emptied decoder takes nothing more without this
         for frame in frames:
             yield from self._place(frame, None)
         yield from self._end_run()
@@ -146,7 +147,8 @@ class _Decoder:
         at_us = self._time(frame, timed)
         shape = (frame.format.name, frame.layout.name, frame.sample_rate)
         expected = self._next_us
-        if expected is None or shape != self._shape or abs(at_us - expected) > _TOLERANCE_US:
+        follows = self._resampler is not None and shape == self._shape
+        if expected is None or not follows or abs(at_us - expected) > _TOLERANCE_US:
             yield from self._end_run()
             self._gap(expected, at_us)
             self._begin_run(at_us, shape)

@@ -17,6 +17,9 @@ TS_WRAP_US = (1 << 33) * 1_000_000 // 90_000
 _BACK_US = 500_000
 """Decoding times run forward; recorders' rounding and re-ordering stay far below this."""
 _ADOPT_US = 30_000_000
+_WRAP_GAP_US = 600_000_000
+"""After a wrap time goes on; a larger gap there is taken for a restart. FFmpeg may have added
+turns of its own (2^32 ms for FLV), so any whole number of them counts."""
 _FORWARD_US = 6 * 3_600_000_000
 """A longer leap is taken for another clock, not for six hours without packets."""
 
@@ -50,15 +53,19 @@ class Clock:
         self._may_jump = may_jump
         self._tracks: dict[str, _Track] = {}
 
-    def place(self, stream: str, raw_us: int, length_us: int) -> Epoch:
-        """The epoch of the next packet of a stream, by its decoding time."""
+    def place(self, stream: str, raw_us: int, *, pts_us: int, length_us: int) -> Epoch:
+        """The epoch of the next packet of a stream, by its raw decoding time.
+
+        ``pts_us`` is its raw presentation time; where a clock restarted, that is what
+        follows the end of everything before.
+        """
         track = self._tracks.get(stream)
         epoch = self.epochs[-1] if track is None else track.epoch
         if track is not None and self._may_jump and not _fits(track, raw_us + epoch.shift_us):
-            epoch = self._resolve(track, raw_us)
+            epoch = self._resolve(track, raw_us, pts_us)
         at_us = raw_us + epoch.shift_us
         self._tracks[stream] = _Track(epoch, at_us)
-        self.end_us = max(self.end_us, at_us + length_us)
+        self.end_us = max(self.end_us, pts_us + epoch.shift_us + length_us)
         return epoch
 
     def restart(self, raw_start_us: int, *, at_us: int) -> None:
@@ -66,17 +73,19 @@ class Clock:
         self._begin(at_us - raw_start_us, at_us, "discontinuity")
         self._tracks.clear()
 
-    def _resolve(self, track: _Track, raw_us: int) -> Epoch:
+    def _resolve(self, track: _Track, raw_us: int, pts_us: int) -> Epoch:
         newest = self.epochs[-1]
         if newest is not track.epoch:
             ahead = raw_us + newest.shift_us - track.last_us
             if -_BACK_US <= ahead <= _ADOPT_US:
                 return newest
-        for wrap_us in (self._wrap_us, -self._wrap_us) if self._wrap_us else ():
-            shift = track.epoch.shift_us + wrap_us
-            if _fits(track, raw_us + shift):
+        if self._wrap_us:
+            at_us = raw_us + track.epoch.shift_us
+            turns = round((track.last_us - at_us) / self._wrap_us)
+            shift = track.epoch.shift_us + turns * self._wrap_us
+            if turns and -_BACK_US <= raw_us + shift - track.last_us <= _WRAP_GAP_US:
                 return self._begin(shift, raw_us + shift, "wrap")
-        return self._begin(self.end_us - raw_us, self.end_us, "clock_jump")
+        return self._begin(self.end_us - pts_us, self.end_us, "clock_jump")
 
     def _begin(self, shift_us: int, at_us: int, reason: str) -> Epoch:
         epoch = Epoch(len(self.epochs), shift_us, at_us, reason)

@@ -68,7 +68,7 @@ def cut(source: MediaSource, *, start_ms: int, end_ms: int, out: Path) -> CutRes
         else:
             copied = _copy(source, bounds, part)
             end_us = copied.end_us
-        if not copied.ranges:
+        if not copied.ranges or end_us <= start_ms * 1000:
             raise _nothing(source, start_ms, end_ms)
         result = CutResult(
             path=out,

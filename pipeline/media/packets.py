@@ -16,6 +16,7 @@ Kind = Literal["video", "audio"]
 KINDS: frozenset[Kind] = frozenset({"video", "audio"})
 
 _MAX_FAILURES = 200
+_STEP_US = 2_000_000
 _LONGEST_US = {"audio": 150_000, "video": 1_000_000}
 """A packet that claims to last longer stands before a hole (MP4 stretches the last sample)."""
 _USUAL_US = {"audio": 23_220, "video": 40_000}
@@ -76,7 +77,7 @@ class Reader:
             with _segment(self.source, segment) as (media, offset):
                 self._enter(media, segment)
                 if from_us > 0 and _seekable(media):
-                    _seek(media, from_us - (self.clock_now().epochs[0].shift_us))
+                    self._seek(media, segment.part, from_us)
                 yield from self._packets(media, segment.part, offset)
 
     def clock_now(self) -> Clock:
@@ -95,6 +96,23 @@ class Reader:
             self.clock = Clock(zero_us=raw_start_us, wrap_us=wrap_us, may_jump=jumps)
         elif segment.discontinuity:
             self.clock.restart(raw_start_us, at_us=self.clock.end_us)
+
+    def _seek(self, media: Any, part: int, from_us: int) -> None:
+        """Go to a key packet shown at or before an instant.
+
+        Containers find it by decoding time, which lies before the time it is shown; so one
+        looks where one has landed and steps further back while that is too late.
+        """
+        shift_us = self.clock_now().epochs[0].shift_us
+        back_us = 0
+        while _seek_to(media, from_us - shift_us - back_us):
+            first = next(self._packets(media, part, 0), None)
+            if first is not None and (first.pts_us <= from_us or from_us <= back_us):
+                _seek_to(media, from_us - shift_us - back_us)
+                return
+            if from_us <= back_us:
+                return
+            back_us = max(_STEP_US, back_us * 4)
 
     def _packets(self, media: Any, part: int, offset: int) -> Iterator[Timed]:
         chosen = {"video": video_of(media), "audio": audio_of(media)}
@@ -125,7 +143,7 @@ class Reader:
                     if packet.size > 0 and (packet.pts is not None or packet.dts is not None):
                         idle = 0
                         yield packet
-            except (av.error.InvalidDataError, av.error.OSError, ValueError):
+            except (av.error.InvalidDataError, av.error.OSError, ValueError, IndexError):
                 idle += 1
                 self.failures.append(self.clock_now().end_us)
             else:
@@ -137,8 +155,8 @@ class Reader:
         pts = packet.pts if packet.pts is not None else packet.dts
         raw_us = dts * 1_000_000 * base.numerator // base.denominator
         length_us = _length(packet, kind)
-        epoch = self.clock_now().place(kind, raw_us, length_us)
         pts_us = pts * 1_000_000 * base.numerator // base.denominator
+        epoch = self.clock_now().place(kind, raw_us, pts_us=pts_us, length_us=length_us)
         return Timed(
             packet,
             packet.stream,
@@ -169,13 +187,14 @@ def _seekable(media: Any) -> bool:
     return media.format.name.split(",")[0] in ("mov", "matroska", "wav", "flac", "ogg")
 
 
-def _seek(media: Any, raw_us: int) -> None:
+def _seek_to(media: Any, raw_us: int) -> bool:
     import av.error
 
     try:
         media.seek(max(0, raw_us), backward=True)
     except av.error.FFmpegError:  # no index to seek by: reading on from the start is right too
-        return
+        return False
+    return True
 
 
 def codecs_of(source: MediaSource) -> dict[Kind, str]:

@@ -160,6 +160,7 @@ def _decoded(packets: Iterator[Timed] | Sequence[Timed]) -> Iterator[tuple[int, 
     for timed in packets:
         if last is not None and (last.epoch, last.stream) != (timed.epoch, timed.stream):
             yield from _frames(context, None, last)
+            context.flush_buffers()
             context = None
         context = context or timed.stream.codec_context
         yield from _frames(context, timed, timed)
