@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipeline.claims.cues import Cues, cues
-from pipeline.claims.mentions import Mention, clause_at, clauses
+from pipeline.claims.mentions import Mention, clause_at, clauses, folded
 from pipeline.claims.windows import Stage, Unit, confidence_pm, find_windows
 from pipeline.model import Broadcast, Line, Screen, Window
-from pipeline.text.normal import normal_text
 
 _SURE_MARGIN = 0.8
 _NEAR_PRICE_LINES = 1
@@ -99,7 +98,7 @@ class SkuLinker:
         if mention.kind == "number" or mention.manner == "announced":
             return True
         clause = clause_at(text, mention.start)
-        before = normal_text(text[clause.start : mention.start])
+        before = _plain(text[clause.start : mention.start])
         return self._cues.lead.fullmatch(before) is not None or len(before) <= 1
 
     def _room(self, at: int, start: int, claim_type: str) -> SkuLink | None:
@@ -108,8 +107,8 @@ class SkuLinker:
             return None
         text = self._spoken[at].text
         until = clause_at(text, start).end
-        upto = normal_text(text[:until])
-        clause = normal_text(text[clause_at(text, start).start : until]).strip()
+        upto = _plain(text[:until])
+        clause = _plain(text[clause_at(text, start).start : until]).strip()
         if match := self._cues.room.search(upto):
             return SkuLink(None, 930, (f"said of everything on sale: “{match.group()}”",), False)
         match = self._cues.all_do.search(clause)
@@ -187,7 +186,7 @@ class _Closing:
         for n in range(self._first, len(self._lines)):
             text = self._lines[n].text
             for clause in clauses(text):
-                if self._cues.price.match(normal_text(text[clause.start : clause.end])):
+                if self._cues.price.match(_plain(text[clause.start : clause.end])):
                     return n
         return len(self._lines)
 
@@ -196,7 +195,7 @@ class _Closing:
         text = self._lines[at].text
         if at <= self._price or not self._for_all(text, start, claim_type):
             return ""
-        if self._cues.kind_of_goods.search(normal_text(text[: start + 1])):
+        if self._cues.kind_of_goods.search(_plain(text[: start + 1])):
             return "said of this kind of goods, in the closing talk"
         if at - self._price <= _NEAR_PRICE_LINES or self._echoes(at):
             return ""
@@ -207,16 +206,16 @@ class _Closing:
         if claim_type in self._cues.closing_types:
             return True
         clause = clause_at(text, start)
-        words = normal_text(text[clause.start : clause.end])
+        words = _plain(text[clause.start : clause.end])
         if claim_type == "warranty":
             return self._cues.none_at_all.search(words) is not None
         return claim_type in self._cues.room_types and bool(self._cues.all_of_it.search(words))
 
     def _echoes(self, at: int) -> bool:
         """Whether the line takes up a particular of this product (刻字的晚两天)."""
-        text = normal_text(self._lines[at].text)
+        text = _plain(self._lines[at].text)
         said = "\n".join(
-            normal_text(x.text) for x in self._lines[max(self._first, at - _ECHO_LINES) : at]
+            _plain(x.text) for x in self._lines[max(self._first, at - _ECHO_LINES) : at]
         )
         for match in re.finditer(r"([\u4e00-\u9fff])了?([\u4e00-\u9fff])(?:了)?的", text):
             if match[1] + match[2] in self._cues.no_echo:
@@ -239,3 +238,7 @@ def _of(mention: Mention) -> SkuLink:
     how = " (by its sound)" if mention.by_sound else ""
     sure = {"number": 970, "name": 950}[mention.kind] - (100 if mention.by_sound else 0)
     return SkuLink(mention.sku_id, sure, (f"{what} said: “{mention.words}”{how}",), False)
+
+
+def _plain(text: str) -> str:
+    return folded(text).text

@@ -20,10 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.claims.cues import cues
-from pipeline.claims.mentions import Mention, MentionFinder
+from pipeline.claims.mentions import Mention, MentionFinder, folded
 from pipeline.claims.schedule import Announcement, Event, check_schedule
 from pipeline.model import Broadcast, Line, Screen, Window
-from pipeline.text.normal import normal_text
 from pipeline.timeline import Span
 
 Scores = npt.NDArray[np.float64]
@@ -39,6 +38,8 @@ _OVERVIEW_PRODUCTS = 3
 _CHANGE = 5.0
 _CHANGE_ANNOUNCED = 1.0
 _CHANGE_CUED = 3.0
+_CHANGE_INTRODUCED = 2.0
+_INTRODUCED = 2.0
 _CHANGE_EVENT = 1.5
 _EVENT_PER_S = {"confirmed": 0.08, "moved": 0.06, "unheard": 0.06}
 _CARD_PER_S = 0.12
@@ -60,6 +61,8 @@ class Unit(NamedTuple):
     mentions: tuple[Mention, ...]
     handover: bool = False
     """Whether words say that something new begins."""
+    introduces: str = ""
+    """A product never announced that is named here for the first time."""
 
     @property
     def span(self) -> Span:
@@ -95,9 +98,8 @@ def find_windows(broadcast: Broadcast, lines: Sequence[Line], screen: Screen | N
     finder = MentionFinder(broadcast.products)
     units = tuple(_units(lines, finder))
     bounds = _bounds(broadcast, lines)
-    announced = [
-        Announcement(u.start_ms, m.sku_id) for u in units for m in _announcements(u) if _opens(u, m)
-    ]
+    units = _with_introductions(units)
+    announced = _all_announced(units)
     events = check_schedule(broadcast.product_schedule, announced, bounds=bounds)
     units = _with_gaps(units, events, bounds)
     skus = tuple(dict.fromkeys(p.sku_id for p in broadcast.products))
@@ -140,7 +142,7 @@ def _units(lines: Sequence[Line], finder: MentionFinder) -> Iterator[Unit]:
             if end > start or len(cuts) == 2:
                 span = line.span_of(start, end)
                 own = tuple(m for m in mentions if start <= m.start < end)
-                handover = alone.search(normal_text(line.text[start:end])) is not None
+                handover = alone.search(folded(line.text[start:end]).text) is not None
                 yield Unit(n, start, end, span.start_ms, span.end_ms, own, handover)
 
 
@@ -161,11 +163,42 @@ def _announcements(unit: Unit) -> Iterator[Mention]:
         yield next(m for m in unit.mentions if m.manner == "announced")
 
 
-def _opens(unit: Unit, mention: Mention) -> bool:
-    """A number announces by itself; a name only together with a number or alone in the unit."""
-    return mention.kind == "number" or any(
-        m.kind == "number" and m.manner == "announced" for m in unit.mentions
-    )
+def _all_announced(units: Sequence[Unit]) -> list[Announcement]:
+    """Who was announced when: by number where the host uses numbers for it, else by name."""
+    by_number: list[Announcement] = []
+    by_name: list[Announcement] = []
+    quietly: list[Announcement] = []
+    for unit in units:
+        for mention in _announcements(unit):
+            made = Announcement(unit.start_ms, mention.sku_id)
+            numbered = any(m.kind == "number" and m.manner == "announced" for m in unit.mentions)
+            (by_number if numbered else by_name).append(made)
+        if unit.introduces:
+            quietly.append(Announcement(unit.start_ms, unit.introduces))
+    out = list(by_number)
+    for weaker in (by_name, quietly):
+        known = {a.sku_id for a in out}
+        out.extend(a for a in weaker if a.sku_id not in known)
+    return sorted(out)
+
+
+def _with_introductions(units: Sequence[Unit]) -> tuple[Unit, ...]:
+    """The units, marked where a product that is never announced is named for the first time.
+
+    Somebody must bring it on stage, and its first mention is the likeliest place.
+    """
+    seen = {m.sku_id for u in units for m in u.mentions if m.manner == "announced"}
+    out = []
+    for unit in units:
+        first = next(
+            (m.sku_id for m in unit.mentions if m.manner == "plain" and m.sku_id not in seen), ""
+        )
+        overview = len({m.sku_id for m in unit.mentions}) >= 2
+        if first and not overview:
+            seen.add(first)
+            unit = unit._replace(introduces=first)
+        out.append(unit)
+    return tuple(out)
 
 
 def _with_gaps(units: tuple[Unit, ...], events: Sequence[Event], bounds: Span) -> tuple[Unit, ...]:
@@ -199,6 +232,8 @@ def _hear(scores: Scores, units: Sequence[Unit], states: dict[str, int]) -> None
         for mention in unit.mentions:
             key = (mention.sku_id, mention.kind)
             heard[key] = max(heard.get(key, 0.0), _weight(mention))
+        if unit.introduces:
+            scores[n, states[unit.introduces]] += _INTRODUCED
         for (sku, _), weight in heard.items():
             scores[n, states[sku]] += weight * (_OVERVIEW if overview else 1.0)
 
@@ -264,6 +299,8 @@ def _change_costs(
     for n, unit in enumerate(units):
         if any(True for _ in _announcements(unit)):
             costs[n] = _CHANGE_ANNOUNCED
+        elif unit.introduces:
+            costs[n] = _CHANGE_INTRODUCED
         elif unit.handover:
             costs[n] = _CHANGE_CUED
         at = bisect_right(edges, unit.start_ms + _EVENT_EDGE_MS) - 1
