@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect import task
-from prefect.client.schemas.objects import TaskRun
-from prefect.states import State
+from prefect.client.schemas.objects import State, TaskRun
 
 from pipeline import runner
 from pipeline.bootstrap import Application, open_workspace
@@ -20,7 +19,7 @@ from pipeline.model import StageName
 from pipeline.plan import finish, run_stage
 
 RETRIES = 5
-RETRY_DELAY_S = [5, 15, 60, 120, 300]
+RETRY_DELAY_S: list[float] = [5, 15, 60, 120, 300]
 
 
 async def is_transient(task: Any, task_run: TaskRun, state: State[Any]) -> bool:
