@@ -121,6 +121,11 @@ class Summary(Frozen):
     gaps: tuple[Gap, ...] = Field(default_factory=tuple)
     """Spans in which words may be missing."""
 
+    @property
+    def listened_pm(self) -> int:
+        """Listened share, per mille; 1000 for an empty broadcast."""
+        return self.listened_ms * 1000 // self.duration_ms if self.duration_ms else 1000
+
 
 Document.model_rebuild()
 

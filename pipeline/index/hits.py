@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.errors import QueryError
 from pipeline.index.answer import MATCHES, BroadcastCoverage, Hit, SearchCoverage
@@ -18,7 +18,17 @@ from pipeline.text.tokens import Squashed, squash
 from pipeline.timeline import clock, from_utc_ms
 
 MOST_INCOMPLETE = 100
+MOST_FACET_VALUES = 100
 _MOST_HIGHLIGHTS = 50
+
+
+class Totals(NamedTuple):
+    """Sums over the broadcasts searched."""
+
+    broadcasts: int
+    duration_ms: int
+    listened_ms: int
+    speech_ms: int
 
 
 def hit_of(document: Document, *, level: int, node: Node, grouped: int = 1) -> Hit:
@@ -86,38 +96,16 @@ def _merged(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     return tuple(merged)
 
 
-def coverage_of(summaries: Iterable[Document]) -> SearchCoverage:
-    """The coverage of an answer from its broadcasts' summary documents."""
-    count = duration = listened = speech = 0
-    incomplete: list[BroadcastCoverage] = []
-    for document in summaries:
-        summary = document.summary
-        if summary is None:
-            continue
-        count += 1
-        duration += summary.duration_ms
-        listened += summary.listened_ms
-        speech += summary.speech_ms
-        if summary.listened_ms < summary.duration_ms:
-            share = summary.listened_ms * 1000 // summary.duration_ms
-            incomplete.append(
-                BroadcastCoverage(
-                    broadcast_id=document.broadcast_id, listened_pm=share, gaps=summary.gaps
-                )
-            )
-            if len(incomplete) > 2 * MOST_INCOMPLETE:
-                incomplete = _worst(incomplete)
-    return SearchCoverage(
-        broadcasts=count,
-        duration_ms=duration,
-        listened_ms=listened,
-        speech_ms=speech,
-        incomplete=tuple(_worst(incomplete)),
-    )
-
-
-def _worst(found: list[BroadcastCoverage]) -> list[BroadcastCoverage]:
-    return sorted(found, key=lambda c: (c.listened_pm, c.broadcast_id))[:MOST_INCOMPLETE]
+def coverage_of(totals: Totals, worst: Iterable[Document]) -> SearchCoverage:
+    """The coverage of an answer from sums over its broadcasts and the summaries with losses."""
+    incomplete = [
+        BroadcastCoverage(
+            broadcast_id=d.broadcast_id, listened_pm=d.summary.listened_pm, gaps=d.summary.gaps
+        )
+        for d in worst
+        if d.summary is not None
+    ]
+    return SearchCoverage(**totals._asdict(), incomplete=tuple(incomplete))
 
 
 def write_cursor(place: Sequence[Any]) -> str:

@@ -248,6 +248,10 @@ def _write_one(db: sqlite3.Connection, document: Document) -> None:
     row_id = db.execute(INSERT_DOC, doc_row(document)).lastrowid
     assert row_id is not None  # noqa: S101 - an INSERT always has one
     db.execute("INSERT INTO bodies (id, body) VALUES (?, ?)", [row_id, body])
+    if document.summary is not None:
+        s = document.summary
+        values = [row_id, s.duration_ms, s.listened_ms, s.speech_ms, s.listened_pm]
+        db.execute("INSERT INTO summaries VALUES (?, ?, ?, ?, ?)", values)
     if document.kind != "broadcast":
         db.execute(INSERT_WORDS, word_row(row_id, document))
     pairs = [(unit, number, row_id) for unit, number in document.amounts]
@@ -255,7 +259,7 @@ def _write_one(db: sqlite3.Connection, document: Document) -> None:
 
 
 def _remove(db: sqlite3.Connection, ids: list[Any]) -> None:
-    for table in ("docs", "bodies", "amounts"):
+    for table in ("docs", "bodies", "amounts", "summaries"):
         db.executemany(f"DELETE FROM {table} WHERE id = ?", ids)  # noqa: S608
 
 

@@ -36,6 +36,9 @@ CREATE INDEX IF NOT EXISTS docs_broadcast ON docs (broadcast_id, kind);
 CREATE INDEX IF NOT EXISTS docs_sku ON docs (sku_id);
 CREATE INDEX IF NOT EXISTS docs_type ON docs (claim_type) WHERE claim_type <> '';
 CREATE INDEX IF NOT EXISTS docs_summary ON docs (kind) WHERE kind = 'broadcast';
+CREATE TABLE IF NOT EXISTS summaries (
+  id INTEGER PRIMARY KEY, duration_ms INTEGER NOT NULL, listened_ms INTEGER NOT NULL,
+  speech_ms INTEGER NOT NULL, listened_pm INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS bodies (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS amounts (
   unit TEXT NOT NULL, number REAL NOT NULL, id INTEGER NOT NULL,

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from typing import Any
 
-from pipeline.index.answer import FACETS, Answer, FacetCount, Hit, SearchRequest
+from pipeline.index.answer import FACETS, Answer, FacetCount, Hit, SearchCoverage, SearchRequest
 from pipeline.index.documents import Document
-from pipeline.index.hits import coverage_of, hit_of, read_cursor, write_cursor
+from pipeline.index.hits import (
+    MOST_FACET_VALUES,
+    MOST_INCOMPLETE,
+    Totals,
+    coverage_of,
+    hit_of,
+    read_cursor,
+    write_cursor,
+)
 from pipeline.index.nodes import broadcast_scope, levels
 from pipeline.index.sqlite_schema import ORDER, where
 
-MOST_FACET_VALUES = 100
 _PLACE = ORDER.split(", ")
 _FOUND = "FROM temp.found h JOIN docs d ON d.id = h.id"
 
@@ -26,7 +32,7 @@ def answer(db: sqlite3.Connection, request: SearchRequest) -> Answer:
         hits=tuple(hits),
         total=_total(db, request),
         facets=_facets(db) if request.facets else {},
-        coverage=coverage_of(summaries(db, request)),
+        coverage=_coverage(db, request),
         cursor=cursor,
     )
 
@@ -96,16 +102,18 @@ def _facets(db: sqlite3.Connection) -> dict[str, tuple[FacetCount, ...]]:
     return found
 
 
-def summaries(db: sqlite3.Connection, request: SearchRequest) -> Iterator[Document]:
-    """The summary documents of the broadcasts that the query's filters admit."""
+def _coverage(db: sqlite3.Connection, request: SearchRequest) -> SearchCoverage:
+    """Over the broadcasts that the query's filters admit."""
     condition, values = where(broadcast_scope(request.node), level=0)
-    rows = db.execute(
-        "SELECT b.body FROM docs d JOIN bodies b ON b.id = d.id"  # noqa: S608
-        f" WHERE d.kind = 'broadcast' AND {condition} ORDER BY d.broadcast_id",
-        values,
+    searched = f"FROM docs d JOIN summaries s ON s.id = d.id WHERE {condition}"
+    sums = "COUNT(*), TOTAL(s.duration_ms), TOTAL(s.listened_ms), TOTAL(s.speech_ms)"
+    row = db.execute(f"SELECT {sums} {searched}", values).fetchone()
+    worst = db.execute(
+        f"SELECT b.body {searched.replace(' WHERE', ' JOIN bodies b ON b.id = d.id WHERE', 1)}"
+        " AND s.listened_pm < 1000 ORDER BY s.listened_pm, d.broadcast_id LIMIT ?",
+        [*values, MOST_INCOMPLETE],
     )
-    for (body,) in rows:
-        yield _document(body)
+    return coverage_of(Totals(*map(int, row)), (_document(body) for (body,) in worst))
 
 
 def _document(body: str) -> Document:

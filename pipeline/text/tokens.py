@@ -45,6 +45,7 @@ _REPEATS_KEPT, _REPEATS_ASKED = 16, 8
 _WORD = re.compile(r"[a-zà-öø-ÿ]+|[0-9]+")
 _JOIN = "0"
 _MAX_READINGS = 8
+_LONGEST_TOKEN = 40
 
 
 class Tokens(NamedTuple):
@@ -221,7 +222,7 @@ def _literal(text: str) -> Phrase | None:
 
 
 def _stems(squashed: str) -> list[str]:
-    return [stem(word) for word in _WORD.findall(squashed)]
+    return [stem(word)[:_LONGEST_TOKEN] for word in _WORD.findall(squashed)]
 
 
 def _stem_phrase(squashed: str) -> Phrase | None:
@@ -244,7 +245,7 @@ def _sound_pairs(units: tuple[Syllable, ...]) -> list[str]:
 
 def _pair(one: str, two: str) -> str:
     """One token; the point of a number is written ``p``, so that no tokeniser splits there."""
-    return f"{one}{_JOIN}{two}".replace(".", "p")
+    return f"{one[:_LONGEST_TOKEN]}{_JOIN}{two[:_LONGEST_TOKEN]}".replace(".", "p")
 
 
 def _sound_phrases(text: str) -> tuple[Phrase, ...]:

@@ -1,0 +1,160 @@
+"""Elasticsearch: the strict mapping, documents as it stores them, queries in its language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.index.amounts import UNITS
+from pipeline.index.documents import Document
+from pipeline.index.nodes import (
+    Amount,
+    And,
+    Between,
+    Keyword,
+    Node,
+    Not,
+    Or,
+    Review,
+    Text,
+    ValueText,
+    levels,
+)
+from pipeline.index.sqlite_schema import RANK
+from pipeline.text.tokens import TOKENS_VERSION, Phrase, column_tokens, index_tokens
+
+SCHEMA_VERSION = f"1.{TOKENS_VERSION}"
+"""Kept in the mapping's ``_meta``; another version asks for a rebuild."""
+
+MOST_EXPANSIONS = 20_000
+_KEYWORDS = (
+    *("doc_id", "kind", "broadcast_id", "day", "host_id", "merchant_id", "platform"),
+    *("sku_id", "source", "role", "claim_type", "polarity"),
+)
+_LONGS = ("start_ms", "wall_utc_ms", "local_ms", "duration_ms", "listened_ms", "speech_ms")
+_WORDS = {"type": "text", "analyzer": "whitespace", "norms": False}
+SORT: list[dict[str, str]] = [
+    {"_score": "desc"},
+    {"rank": "asc"},
+    {"day_number": "desc"},
+    {"broadcast_id": "asc"},
+    {"start_ms": "asc"},
+    {"doc_id": "asc"},
+]
+"""The one order of hits, as in the embedded index."""
+
+_BOOSTS = (4.0, 2.0, 1.0)
+_LEVEL_OF_SCORE = {7: 0, 3: 1, 1: 2}
+
+
+def mappings() -> dict[str, Any]:
+    """The strict mapping: an unknown field is an error, never a guess."""
+    fields: dict[str, Any] = {name: {"type": "keyword"} for name in _KEYWORDS}
+    fields |= {name: {"type": "long"} for name in _LONGS}
+    fields |= {name: dict(_WORDS) for name in ("grams", "stems", "sounds", "value", "product")}
+    fields["ones"] = {**_WORDS, "index_options": "docs"}
+    fields["rank"] = {"type": "byte"}
+    fields["day_number"] = fields["listened_pm"] = {"type": "integer"}
+    fields["needs_review"] = {"type": "boolean"}
+    fields["amounts"] = {
+        "dynamic": "strict",
+        "properties": {unit: {"type": "double"} for unit in UNITS},
+    }
+    fields["body"] = {"type": "keyword", "index": False, "doc_values": False}
+    return {
+        "dynamic": "strict",
+        "_meta": {"schema": SCHEMA_VERSION},
+        "_source": {"includes": ["body", "doc_id"]},
+        "properties": fields,
+    }
+
+
+def source_of(document: Document) -> dict[str, Any]:
+    """A document as it is sent."""
+    d = document
+    amounts: dict[str, list[float]] = {}
+    for unit, number in d.amounts:
+        amounts.setdefault(unit, []).append(number)
+    source = {name: getattr(d, name) for name in _KEYWORDS}
+    source |= {"rank": RANK[d.kind], "day_number": d.day_number, "needs_review": d.needs_review}
+    source |= {"start_ms": d.start_ms, "wall_utc_ms": d.wall_utc_ms, "local_ms": d.local_ms}
+    source |= {"amounts": amounts, "body": d.model_dump_json(exclude_defaults=True)}
+    if d.summary is not None:
+        for name in ("duration_ms", "listened_ms", "speech_ms", "listened_pm"):
+            source[name] = getattr(d.summary, name)
+    if d.kind != "broadcast":
+        source |= index_tokens(d.text, *d.also)._asdict()
+        source |= {"value": column_tokens(*d.value), "product": column_tokens(d.product)}
+    return source
+
+
+def scored(node: Node) -> dict[str, Any]:
+    """The whole query; its score tells the match class."""
+    count = levels(node)
+    classes = [
+        {"constant_score": {"filter": condition(node, level=level), "boost": _BOOSTS[level]}}
+        for level in range(count)
+    ]
+    hidden = {"term": {"kind": "broadcast"}}
+    return {"bool": {"should": classes, "minimum_should_match": 1, "must_not": [hidden]}}
+
+
+def level_of(score: float, node: Node) -> int:
+    """The match class that a score stands for."""
+    return 0 if levels(node) == 1 else _LEVEL_OF_SCORE[round(score)]
+
+
+def condition(node: Node, *, level: int) -> dict[str, Any]:
+    """A query as a filter clause at a match level."""
+    if isinstance(node, And):
+        return {"bool": {"filter": [condition(part, level=level) for part in node.parts]}}
+    if isinstance(node, Or):
+        return _any([condition(part, level=level) for part in node.parts])
+    if isinstance(node, Not):
+        return {"bool": {"must_not": [condition(node.part, level=0)]}}
+    if isinstance(node, Text):
+        return _any([_phrase(p, p.column) for p in node.alternatives(level)])
+    if isinstance(node, ValueText):
+        words = _any([_phrase(p, node.column) for p in node.phrases()])
+        return _typed(node.claim_type, words)
+    return _field(node)
+
+
+def _field(node: Keyword | Review | Between | Amount) -> dict[str, Any]:
+    if isinstance(node, Keyword):
+        return {"terms": {node.field: list(node.values)}}
+    if isinstance(node, Review):
+        return _all([{"term": {"kind": "claim"}}, {"term": {"needs_review": node.needed}}])
+    if isinstance(node, Between):
+        bounds = {"gte": node.low, "lt": node.high}
+        return {"range": {node.field: {k: v for k, v in bounds.items() if v is not None}}}
+    field = f"amounts.{node.unit}"
+    if node.operator == "=":
+        return _typed(node.claim_type, {"term": {field: node.number}})
+    names = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
+    return _typed(node.claim_type, {"range": {field: {names[node.operator]: node.number}}})
+
+
+def _typed(claim_type: str, clause: dict[str, Any]) -> dict[str, Any]:
+    return _all([{"term": {"claim_type": claim_type}}, clause]) if claim_type else clause
+
+
+def _all(clauses: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"bool": {"filter": clauses}}
+
+
+def _any(clauses: list[dict[str, Any]]) -> dict[str, Any]:
+    if not clauses:
+        return {"match_none": {}}
+    return {"bool": {"should": clauses, "minimum_should_match": 1}}
+
+
+def _phrase(phrase: Phrase, column: str) -> dict[str, Any]:
+    """Tokens in order; one token needs no positions."""
+    if phrase.prefix and len(phrase.tokens) == 1:
+        return {"prefix": {column: {"value": phrase.tokens[0]}}}
+    if phrase.prefix:
+        text = " ".join(phrase.tokens)
+        return {"match_phrase_prefix": {column: {"query": text, "max_expansions": MOST_EXPANSIONS}}}
+    if len(phrase.tokens) == 1:
+        return {"term": {column: {"value": phrase.tokens[0]}}}
+    return {"match_phrase": {column: {"query": " ".join(phrase.tokens)}}}

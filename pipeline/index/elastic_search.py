@@ -1,0 +1,159 @@
+"""Answering a query from Elasticsearch: pages by point in time and ``search_after``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.index.answer import FACETS, Answer, FacetCount, SearchCoverage, SearchRequest
+from pipeline.index.documents import Document
+from pipeline.index.elastic_schema import SORT, condition, level_of, scored
+from pipeline.index.hits import (
+    MOST_FACET_VALUES,
+    MOST_INCOMPLETE,
+    Totals,
+    coverage_of,
+    hit_of,
+    read_cursor,
+    write_cursor,
+)
+from pipeline.index.nodes import And, Keyword, broadcast_scope
+
+if TYPE_CHECKING:
+    from elasticsearch import Elasticsearch
+
+_KEEP_ALIVE = "5m"
+_PAST_EVERY_PLACE = 2**62
+_SUMS = ("duration_ms", "listened_ms", "speech_ms")
+
+
+def answer(client: Elasticsearch, index: str, request: SearchRequest) -> Answer:
+    """The page asked for, with total, facets and coverage."""
+    body = _body(request)
+    pit = ""
+    if request.collapse:
+        reply = client.search(index=index, **body).body
+    else:
+        reply, pit = _paged(client, index, request, body)
+    found = reply["hits"]["hits"]
+    hits = tuple(
+        hit_of(
+            _document(hit),
+            level=level_of(hit["_score"], request.node),
+            node=request.node,
+            grouped=hit["inner_hits"]["group"]["hits"]["total"]["value"] if request.collapse else 1,
+        )
+        for hit in found[: request.size]
+    )
+    return Answer(
+        query=request.query,
+        hits=hits,
+        total=_total(reply, request),
+        facets=_facets(reply) if request.facets else {},
+        coverage=_coverage(client, index, request),
+        cursor=_cursor(client, index, request, found, pit),
+    )
+
+
+def _body(request: SearchRequest) -> dict[str, Any]:
+    """One hit more than the page, to know whether there is another."""
+    aggregations: dict[str, Any] = {}
+    if request.facets:
+        aggregations = {f: {"terms": {"field": f, "size": MOST_FACET_VALUES}} for f in FACETS}
+    body: dict[str, Any] = {
+        "query": scored(request.node),
+        "sort": SORT,
+        "size": request.size + 1,
+        "source": {"includes": ["body"]},
+        "track_total_hits": True,
+        "track_scores": True,
+    }
+    if request.collapse:
+        groups = {"cardinality": {"field": request.collapse, "precision_threshold": 40_000}}
+        aggregations["groups"] = groups
+        inner = {"name": "group", "size": 0}
+        body["collapse"] = {"field": request.collapse, "inner_hits": inner}
+        body["from_"] = _skip(request)
+    if aggregations:
+        body["aggregations"] = aggregations
+    return body
+
+
+def _skip(request: SearchRequest) -> int:
+    skip = read_cursor(request.cursor, fields=1)[0] if request.cursor else 0
+    return skip if isinstance(skip, int) and 0 <= skip <= 9_000 - request.size else 0
+
+
+def _paged(
+    client: Elasticsearch, index: str, request: SearchRequest, body: dict[str, Any]
+) -> tuple[dict[str, Any], str]:
+    """A page after a cursor, in the cursor's point in time while that still lives."""
+    from elasticsearch import NotFoundError
+
+    if not request.cursor:
+        return client.search(index=index, **body).body, ""
+    pit, *after = read_cursor(request.cursor, fields=len(SORT) + 1)
+    if pit:
+        try:
+            held = {"id": pit, "keep_alive": _KEEP_ALIVE}
+            # A point in time adds a tie-breaker of its own, the document's place; doc_id never
+            # ties, so any value past every place will do.
+            return client.search(
+                pit=held, search_after=[*after, _PAST_EVERY_PLACE], **body
+            ).body, str(pit)
+        except NotFoundError:
+            pass  # it has expired: go on in the index as it is now
+    return client.search(index=index, search_after=after, **body).body, ""
+
+
+def _cursor(
+    client: Elasticsearch, index: str, request: SearchRequest, found: list[Any], pit: str
+) -> str:
+    if len(found) <= request.size:
+        return ""
+    if request.collapse:
+        return write_cursor([_skip(request) + request.size])
+    if not pit:
+        pit = client.open_point_in_time(index=index, keep_alive=_KEEP_ALIVE).body["id"]
+    score, *place = found[request.size - 1]["sort"][: len(SORT)]
+    return write_cursor([pit, round(score), *place])
+
+
+def _total(reply: dict[str, Any], request: SearchRequest) -> int:
+    if request.collapse:
+        return int(reply["aggregations"]["groups"]["value"])
+    return int(reply["hits"]["total"]["value"])
+
+
+def _facets(reply: dict[str, Any]) -> dict[str, tuple[FacetCount, ...]]:
+    return {
+        field: tuple(
+            FacetCount(value=bucket["key"], count=bucket["doc_count"])
+            for bucket in reply["aggregations"][field]["buckets"]
+        )
+        for field in FACETS
+    }
+
+
+def _coverage(client: Elasticsearch, index: str, request: SearchRequest) -> SearchCoverage:
+    """Over the broadcasts that the query's filters admit."""
+    scope = And((Keyword("kind", ("broadcast",)), broadcast_scope(request.node)))
+    lossy = {"range": {"listened_pm": {"lt": 1000}}}
+    reply = client.search(
+        index=index,
+        query=condition(scope, level=0),
+        size=MOST_INCOMPLETE,
+        source={"includes": ["body"]},
+        sort=[{"listened_pm": "asc"}, {"broadcast_id": "asc"}],
+        post_filter=lossy,
+        aggregations={
+            **{name: {"sum": {"field": name}} for name in _SUMS},
+            "broadcasts": {"value_count": {"field": "duration_ms"}},
+        },
+    ).body
+    sums = reply["aggregations"]
+    totals = Totals(*(int(sums[name]["value"]) for name in ("broadcasts", *_SUMS)))
+    return coverage_of(totals, (_document(hit) for hit in reply["hits"]["hits"]))
+
+
+def _document(hit: dict[str, Any]) -> Document:
+    return Document.model_validate_json(hit["_source"]["body"])
