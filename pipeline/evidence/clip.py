@@ -167,21 +167,13 @@ def make_clip(
         info = ClipInfo(
             broadcast_id=broadcast_id,
             claim_id=claim_id,
-            recording_id=recording.recording_id,
-            recording_sha256=recording.sha256,
-            merkle_root=recording.merkle_root,
-            file_name=recording.file_name,
             asked_start_ms=asked.start_ms,
             asked_end_ms=asked.end_ms,
             margin_ms=margin_ms,
-            start=_moment(result.media_start_ms, spans, clock_map),
-            end=_moment(result.media_end_ms, spans, clock_map),
             picture=None if shown is None else _moment(shown, spans, clock_map),
-            **_gaps(asked, inside, spans, recording, result),
-            source_ranges=_ranges(recording, result),
-            coded_anew=result.coded_anew,
             files={p.name: sha256_file(p) for p in sorted(work.iterdir())},
-            tools={"replay-evidence": VERSION, **media.library_versions()},
+            **_origin(recording, result, spans, clock_map),
+            **_gaps(asked, inside, spans, recording, result),
         )
         return _publish(work, out_dir, stem, info)
 
@@ -195,12 +187,14 @@ def subtitles(transcript: Transcript, *, spans: Sequence[ClockSpan], cut: media.
     """The words spoken in a cut as SubRip, times relative to the cut."""
     blocks: list[str] = []
     for segment in transcript.segments:
-        start = _timeline_to_media(segment.start_ms, spans)
-        end = _timeline_to_media(segment.end_ms - 1, spans)
-        if start is None or end is None:
+        heard = [s.span.clipped(segment.span) for s in spans]
+        inside = [(h, s) for h, s in zip(heard, spans, strict=True) if h.length_ms]
+        if not inside:
             continue
+        start = _to_media(inside[0][0].start_ms, inside[0][1])
+        end = _to_media(inside[-1][0].end_ms, inside[-1][1])
         low = max(start, cut.media_start_ms) - cut.media_start_ms
-        high = min(end + 1, cut.media_end_ms) - cut.media_start_ms
+        high = min(end, cut.media_end_ms) - cut.media_start_ms
         words = " ".join(segment.text.replace("-->", "→").split())
         if high > low and words:
             blocks.append(f"{len(blocks) + 1}\n{srt_clock(low)} --> {srt_clock(high)}\n{words}\n")
@@ -253,10 +247,6 @@ def _to_media(at_ms: int, span: ClockSpan) -> int:
     return span.media_start_ms + at_ms - span.start_ms
 
 
-def _timeline_to_media(at_ms: int, spans: Sequence[ClockSpan]) -> int | None:
-    return next((_to_media(at_ms, s) for s in spans if s.span.holds(at_ms)), None)
-
-
 def _to_timeline(media_ms: int, spans: Sequence[ClockSpan]) -> int:
     """The timeline instant of a media time, by the last stretch that begins at or before it."""
     before = [s for s in spans if s.media_start_ms <= media_ms]
@@ -278,6 +268,25 @@ def _moment(media_ms: int, spans: Sequence[ClockSpan], clock_map: ClockMap) -> M
             source=span.source,
         )
     return Moment(media_ms=media_ms, timeline_ms=at_ms, wall=wall)
+
+
+def _origin(
+    recording: Recording,
+    result: media.CutResult,
+    spans: Sequence[ClockSpan],
+    clock_map: ClockMap,
+) -> dict[str, Any]:
+    return {
+        "recording_id": recording.recording_id,
+        "recording_sha256": recording.sha256,
+        "merkle_root": recording.merkle_root,
+        "file_name": recording.file_name,
+        "start": _moment(result.media_start_ms, spans, clock_map),
+        "end": _moment(result.media_end_ms, spans, clock_map),
+        "source_ranges": _ranges(recording, result),
+        "coded_anew": result.coded_anew,
+        "tools": {"replay-evidence": VERSION, **media.library_versions()},
+    }
 
 
 def _gaps(

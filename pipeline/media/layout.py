@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 _EBML_HEADER, _SEGMENT, _CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
 _UNKNOWN = -1
+_SCAN_BYTES = 1 << 20
 
 
 class Layout(NamedTuple):
@@ -43,7 +44,7 @@ def layout_of(path: Path, *, head: bytes) -> Layout:
 def mp4_boxes(path: Path) -> Layout:
     """Top-level boxes of an MP4 (ISO/IEC 14496-12, 4.2)."""
     size = path.stat().st_size
-    headers, fragments, truncated, at = [], [], False, 0
+    headers, fragments, truncated = [], [], False
     with path.open("rb") as file:
         for at, end, kind in _boxes(file, size):
             if kind in (b"ftyp", b"moov"):
@@ -54,8 +55,29 @@ def mp4_boxes(path: Path) -> Layout:
     return Layout(size, tuple(headers), tuple(fragments), truncated)
 
 
+def next_fragment(file: BinaryIO, *, after: int) -> int | None:
+    """Where the next movie fragment begins, found by its signature; None when there is none.
+
+    A way back into a fragmented MP4 whose box lengths are damaged.
+    """
+    at, kept = after, b""
+    while True:
+        file.seek(at)
+        block = file.read(_SCAN_BYTES)
+        data = kept + block
+        place = data.find(b"moof")
+        while place >= 0:
+            if place >= 4 and data[place + 8 : place + 12] == b"mfhd":
+                return at - len(kept) + place - 4
+            place = data.find(b"moof", place + 1)
+        if not block:
+            return None
+        at += len(block)
+        kept = data[-16:]
+
+
 def _boxes(file: BinaryIO, size: int) -> Iterator[tuple[int, int, bytes]]:
-    at = 0
+    at, fragmented = 0, False
     while at + 8 <= size:
         file.seek(at)
         head = file.read(16)
@@ -64,6 +86,12 @@ def _boxes(file: BinaryIO, size: int) -> Iterator[tuple[int, int, bytes]]:
             length, least = int.from_bytes(head[8:16], "big"), 16
         elif length == 0:
             length = size - at
+        fragmented = fragmented or kind == b"moof"
+        if fragmented and (length < least or at + length > size):  # damaged: look for a way back
+            found = next_fragment(file, after=at + 8)
+            if found is not None:
+                at = found
+                continue
         if length < least:
             return
         yield at, at + length, kind

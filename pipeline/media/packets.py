@@ -6,10 +6,11 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 from pipeline.errors import UnreadableMedia
 from pipeline.media.clock import FLV_WRAP_US, TS_WRAP_US, Clock, Epoch
+from pipeline.media.layout import mp4_boxes, next_fragment
 from pipeline.media.source import MediaSource, Segment, audio_of, opened, video_of
 
 Kind = Literal["video", "audio"]
@@ -17,6 +18,7 @@ KINDS: frozenset[Kind] = frozenset({"video", "audio"})
 
 _MAX_FAILURES = 200
 _STEP_US = 2_000_000
+_MAX_HEADER_BYTES = 64 << 20
 _LONGEST_US = {"audio": 150_000, "video": 1_000_000}
 """A packet that claims to last longer stands before a hole (MP4 stretches the last sample)."""
 _USUAL_US = {"audio": 23_220, "video": 40_000}
@@ -60,6 +62,7 @@ class Reader:
         self.claimed_us = 0
         self.part_starts_us: dict[int, int] = {}
         self._kinds = kinds
+        self._read_to = 0
 
     def __iter__(self) -> Iterator[Timed]:
         return self.read()
@@ -79,6 +82,21 @@ class Reader:
                 if from_us > 0 and _seekable(media):
                     self._seek(media, segment.part, from_us)
                 yield from self._packets(media, segment.part, offset)
+            if self.source.container == "fmp4":
+                yield from self._after_damage(segment.part)
+
+    def _after_damage(self, part: int) -> Iterator[Timed]:
+        """The fragments of an MP4 behind box lengths that led the demuxer astray."""
+        path = self.source.parts[part]
+        with path.open("rb") as file:
+            first = next(iter(mp4_boxes(path).fragments), 0)
+            if not 0 < first <= _MAX_HEADER_BYTES:
+                return
+            while (at := next_fragment(file, after=self._read_to)) is not None:
+                self.failures.append(self.clock_now().end_us)
+                self._read_to = at + 8
+                with opened(_resumed(path, file, first, at), name=self.source.file_name) as media:
+                    yield from self._packets(media, part, 0)
 
     def clock_now(self) -> Clock:
         """The clock; only while or after reading."""
@@ -130,6 +148,7 @@ class Reader:
                 byte = packet.pos - offset
             timed = self._time(packet, kinds[packet.stream.index], part, byte)
             self.part_starts_us.setdefault(part, timed.pts_us)
+            self._read_to = max(self._read_to, byte + packet.size)
             yield timed
 
     def _demux(self, media: Any, wanted: tuple[Any, ...]) -> Iterator[Any]:
@@ -233,7 +252,8 @@ def _segment(source: MediaSource, segment: Segment) -> Iterator[tuple[Any, int]]
         with opened(path, name=source.file_name) as media:
             yield media, 0
         return
-    header = source.parts[segment.init_part].read_bytes()
+    with source.parts[segment.init_part].open("rb") as file:
+        header = file.read(_MAX_HEADER_BYTES)
     with (
         path.open("rb") as body,
         opened(_Joined(header, body, path), name=source.file_name) as media,
@@ -242,13 +262,14 @@ def _segment(source: MediaSource, segment: Segment) -> Iterator[tuple[Any, int]]
 
 
 class _Joined(io.RawIOBase):
-    """A header and a file read as one."""
+    """A header and a file read as one; ``over`` lays the header over the file's beginning."""
 
-    def __init__(self, header: bytes, body: io.BufferedReader, path: Path) -> None:
+    def __init__(self, header: bytes, body: BinaryIO, path: Path, *, over: bool = False) -> None:
         super().__init__()
         self._header = header
         self._body = body
-        self._size = len(header) + path.stat().st_size
+        self._shift = 0 if over else len(header)
+        self._size = self._shift + path.stat().st_size
         self._at = 0
 
     def readable(self) -> bool:
@@ -263,7 +284,7 @@ class _Joined(io.RawIOBase):
         if self._at < len(self._header):
             data = self._header[self._at : self._at + size]
         else:
-            self._body.seek(self._at - len(self._header))
+            self._body.seek(self._at - self._shift)
             data = self._body.read(size)
         self._at += len(data)
         return data
@@ -275,3 +296,14 @@ class _Joined(io.RawIOBase):
 
     def tell(self) -> int:
         return self._at
+
+
+def _resumed(path: Path, file: BinaryIO, first: int, at: int) -> _Joined:
+    """A fragmented MP4 from a later fragment on; every byte keeps its position.
+
+    The stretch between its header and the fragment is declared free space.
+    """
+    file.seek(0)
+    header = file.read(first)
+    free = b"\0\0\0\x01free" + (at - first).to_bytes(8, "big")
+    return _Joined(header + free, file, path, over=True)

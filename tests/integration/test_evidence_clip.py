@@ -1,0 +1,197 @@
+"""A clip holds its claim, says where it comes from, and is there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import InputError, MediaError
+from pipeline.evidence.clip import make_clip, safe_name
+from pipeline.media.run import (
+    MediaSource,
+    RecordingClock,
+    build,
+    inspect,
+    key_pictures,
+    open_source,
+)
+from pipeline.model import ClockMap, Recording, RecordingPart, Segment, Transcript
+from pipeline.provenance import sha256_file
+from tests import media as made
+from tests.integration.test_media_time import close, heard
+
+ZERO = datetime(2026, 6, 5, 7, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def master(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made.master(tmp_path_factory.mktemp("clip") / "master.mp4")
+
+
+def stored(source: MediaSource) -> Recording:
+    found = inspect(source)
+    parts = tuple(
+        RecordingPart(name=p.name, key=p.name, size_bytes=p.stat().st_size, sha256=sha)
+        for p, sha in zip(source.parts, found.part_sha256, strict=True)
+    )
+    return Recording(
+        recording_id=found.recording_id,
+        file_name=source.file_name,
+        parts=parts,
+        sha256=found.sha256,
+        size_bytes=sum(p.size_bytes for p in parts),
+        container=source.container,
+        duration_ms=found.probed.duration_ms,
+        streams=found.probed.streams,
+        holes=found.probed.holes,
+        merkle_root=found.merkle_root,
+    )
+
+
+def clocks(*starts_s: float) -> ClockMap:
+    return build(
+        [RecordingClock(12_000, ZERO + timedelta(seconds=s)) for s in starts_s],
+        broadcast_started_at=ZERO,
+        zone_minutes=480,
+    )
+
+
+WORDS = Transcript(
+    broadcast_id="b",
+    segments=(
+        Segment(start_ms=500, end_ms=1_500, text="before"),
+        Segment(start_ms=4_200, end_ms=5_200, text="这款两年质保\n\n9\n00:00:00,000 --> 1"),
+        Segment(start_ms=5_800, end_ms=20_000, text="tail"),
+    ),
+)
+
+
+@pytest.mark.parametrize("form", ["mp4", "flv", "hls"])
+def test_clip_of_a_claim(master: Path, tmp_path: Path, form: str) -> None:
+    source = open_source(made.contained(master, tmp_path / "in", form))
+    recording = stored(source)
+    clip = make_clip(
+        source=source,
+        recording=recording,
+        clock_map=clocks(0),
+        broadcast_id="b",
+        span_ms=(5_040, 5_600),
+        margin_ms=500,
+        transcript=WORDS,
+        out_dir=tmp_path / "out",
+        name="claim-1",
+        claim_id="c1",
+    )
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        f"claim-1.{s}" for s in ("mp4", "jpg", "srt", "json")
+    }
+    said = json.loads(clip.sidecar.read_text())
+    assert said["claim_id"] == "c1"
+    assert said["recording_sha256"] == recording.sha256
+    assert said["files"]["claim-1.mp4"] == sha256_file(clip.video)
+    assert abs(said["start"]["media_ms"] - 4_000) < made.TICK_MS
+    assert abs(said["end"]["timeline_ms"] - 7_000) < made.TICK_MS
+    assert said["start"]["wall"]["at"].startswith("2026-06-05T15:00:0")
+    assert said["start"]["wall"]["uncertainty_ms"] == 1000
+    assert said["complete"] is True
+    assert said["coded_anew"] == []
+    for piece in said["source_ranges"]:
+        size = source.parts[piece["part"]].stat().st_size
+        assert 0 <= piece["byte_start"] < piece["byte_end"] <= size
+        assert piece["sha256"] == recording.parts[piece["part"]].sha256
+    import cv2
+
+    code = made.code_ms(cv2.imread(str(clip.picture)))
+    assert code is not None
+    assert abs(code - 5_040) <= made.TICK_MS
+    start = said["start"]["media_ms"]
+    lines = clip.subtitles.read_text().splitlines() if clip.subtitles else []
+    assert lines[0] == "1"
+    assert lines[1] == f"00:00:00,{4_200 - start:03d} --> 00:00:01,{5_200 - start - 1000:03d}"
+    assert lines[2] == "这款两年质保 9 00:00:00,000 → 1"
+    assert lines[6] == "tail"
+    close([n + start for n in heard(open_source(clip.video))[0]], [4, 5])
+    for shown in key_pictures(open_source(clip.video), min_gap_ms=0):
+        assert abs(shown.media_ms + start - (made.code_ms(shown.bgr) or 0)) < made.TICK_MS
+
+
+def test_gap_between_recordings(master: Path, tmp_path: Path) -> None:
+    source = open_source(master)
+    more = {
+        "source": source,
+        "recording": stored(source),
+        "clock_map": clocks(0, 20.5),
+        "broadcast_id": "b",
+        "margin_ms": 0,
+        "transcript": None,
+        "out_dir": tmp_path / "out",
+        "name": "x",
+    }
+    with pytest.raises(InputError, match=r"0:00:00\.000 to 0:00:12\.000"):
+        make_clip(span_ms=(14_000, 16_000), recording_index=0, **more)  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()
+    first = make_clip(span_ms=(10_500, 22_000), recording_index=0, **more)  # type: ignore[arg-type]
+    assert first.info.missing == ((12_000, 22_000),)
+    assert first.info.complete is False
+    second = make_clip(span_ms=(19_000, 22_000), recording_index=1, **more)  # type: ignore[arg-type]
+    assert second.info.missing == ((19_000, 20_500),)
+    assert second.info.start.media_ms == 0
+    assert second.info.start.timeline_ms == 20_500
+    assert second.info.start.wall is not None
+    assert second.info.start.wall.at == "2026-06-05T15:00:20.500+08:00"
+    assert second.info.start.wall.uncertainty_ms == 100
+    assert not (tmp_path / "out" / "x.srt").exists()
+
+
+def test_sound_only_and_holes(tmp_path: Path) -> None:
+    base = made.master(tmp_path / "base.mp4", video=False)
+    file = made.remux(base, tmp_path / "a.m4a", form="ipod", keep=made.hole)
+    source = open_source(file)
+    clip = make_clip(
+        source=source,
+        recording=stored(source),
+        clock_map=clocks(0),
+        broadcast_id="b",
+        span_ms=(2_000, 8_000),
+        margin_ms=500,
+        transcript=None,
+        out_dir=tmp_path / "out",
+        name="../../etc/passwd\0<script>",
+    )
+    assert clip.picture is None
+    assert clip.video.parent == tmp_path / "out"
+    assert clip.video.name == "etc_passwd_script.mp4"
+    ((start_ms, end_ms, reason),) = clip.info.holes
+    assert reason == "gap"
+    assert abs(start_ms - 3_000) < made.TICK_MS
+    assert abs(end_ms - 7_000) < made.TICK_MS
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [("", "clip"), ("..", "clip"), ("a/b", "a_b"), ("直播", "clip"), ("-x.", "-x")],
+)
+def test_safe_name(name: str, safe: str) -> None:
+    assert safe_name(name) == safe
+
+
+def test_failure_leaves_nothing(master: Path, tmp_path: Path) -> None:
+    source = open_source(master)
+    recording = stored(source)
+    gone = tmp_path / "gone.mp4"
+    with pytest.raises(MediaError):
+        make_clip(
+            source=source._replace(parts=(gone,)),
+            recording=recording,
+            clock_map=clocks(0),
+            broadcast_id="b",
+            span_ms=(1_000, 2_000),
+            margin_ms=0,
+            transcript=None,
+            out_dir=tmp_path / "out",
+            name="x",
+        )
+    assert list((tmp_path / "out").iterdir()) == []
