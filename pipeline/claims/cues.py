@@ -64,6 +64,7 @@ class Cues(NamedTuple):
     """Compiled cue words; see ``sku_cues.toml`` for what each is."""
 
     numbers: tuple[re.Pattern[str], ...]
+    ordinal: re.Pattern[str]
     bare_number: re.Pattern[str]
     handover_before: re.Pattern[str]
     handover_alone: re.Pattern[str]
@@ -89,8 +90,10 @@ def cues() -> Cues:
     """The compiled words; read once."""
     text = resources.files("pipeline.claims").joinpath("sku_cues.toml").read_text(encoding="utf-8")
     data: dict[str, Any] = tomllib.loads(text)
+    ordinal = re.compile(rf"第(?P<n>{ZH_NUMERAL})[个款件样]")
     return Cues(
-        numbers=_number_patterns(data["number"]),
+        numbers=(*_number_patterns(data["number"]), ordinal),
+        ordinal=ordinal,
         bare_number=re.compile(rf"(?P<n>{EN_NUMERAL}|{ZH_NUMERAL})(?=\s*[,.!:，。！：])"),
         handover_before=re.compile(_before(data["handover"]["before"])),
         handover_alone=re.compile(data["handover"]["alone"]),

@@ -19,6 +19,7 @@ _LINKISH = re.compile(r"\s*(?:链接|连接|链|[链连练恋联][接结]|link\b
 _AFTER_ANNOUNCED = re.compile(
     r"\s*(?:链接|连接|品|产品|宝贝|商品|福利品|款)?(?:来了|来咯|到了|呢|啊|哈|哦|是|就是)?\s*(?:$|[，。！？；、,.!?;:：\s])"
 )
+_ARTICLE = re.compile(r"\b(?:the|our|this|these|that|those|my)\s+(?:\w+\s+)?$")
 _MAX_LEAD_CHARS = 3
 _CLOSE_CHARS = 3
 _NAME_REACH_CHARS = 24
@@ -49,6 +50,13 @@ class Mention(NamedTuple):
     by_sound: bool = False
     given: bool = True
     """False for a name made from the product's full name."""
+    common: bool = False
+    """Whether a Latin name stands without an article, so that it may be a common word."""
+
+    @property
+    def pointed(self) -> bool:
+        """Whether it points at the product plainly enough to bring it on stage."""
+        return self.manner == "plain" and not self.common
 
 
 class Clause(NamedTuple):
@@ -88,6 +96,10 @@ class MentionFinder:
             for match in pattern.finditer(text):
                 sku = self._by_number.get(small_number(match["n"]))
                 end = match.end()
+                if pattern is self._cues.ordinal and not any(
+                    n.sku_id == sku and 0 <= n.start - end <= 1 for n in names
+                ):
+                    continue
                 if linkish := _LINKISH.match(text, end):
                     end = linkish.end()
                 if sku and all(end <= s or match.start() >= e for s, e in spans):
@@ -135,8 +147,9 @@ class MentionFinder:
     def _name(self, text: str, hit: NameHit, numbers: Sequence[Mention]) -> Mention:
         manner = self._name_manner(text, hit, numbers)
         words = text[hit.start : hit.end]
+        common = words.isascii() and not _ARTICLE.search(text[: hit.start])
         return Mention(
-            hit.sku_id, hit.start, hit.end, "name", manner, words, hit.by_sound, hit.given
+            hit.sku_id, hit.start, hit.end, "name", manner, words, hit.by_sound, hit.given, common
         )
 
     def _name_manner(self, text: str, hit: NameHit, numbers: Sequence[Mention]) -> Manner:

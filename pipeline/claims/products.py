@@ -7,18 +7,17 @@ the window on stage. Where nothing is sure the answer is *unknown*, not a guess.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pipeline.claims.closing import ClosingTalk
 from pipeline.claims.cues import Cues, cues
-from pipeline.claims.mentions import Mention, clause_at, clauses, folded
+from pipeline.claims.mentions import Mention, clause_at, folded
 from pipeline.claims.windows import Stage, Unit, confidence_pm, find_windows
 from pipeline.model import Broadcast, Line, Screen, Window
 
 _SURE_MARGIN = 0.8
-_NEAR_PRICE_LINES = 1
-_ECHO_LINES = 8
+_AFTER_CHARS = 8
 
 
 class SkuLink(NamedTuple):
@@ -52,7 +51,7 @@ class SkuLinker:
         self._place = {line.line_id: n for n, line in enumerate(self._spoken)}
         self._stage: Stage = find_windows(broadcast, self._spoken, screen)
         self._mentions = _by_line(self._stage.units, len(self._spoken))
-        self._closing = _Closing(self._spoken, self._stage)
+        self._closing = ClosingTalk(self._spoken, self._stage)
         self._cues: Cues = cues()
 
     @property
@@ -69,7 +68,7 @@ class SkuLinker:
         own = named is not None and named.end > clause_at(line.text, char_start).start
         if named is not None and own:
             return _of(named)
-        if room := self._room(at, char_start, claim_type):
+        if room := self._room(at, char_start, char_end, claim_type):
             return room
         if named is not None:
             return _of(named)
@@ -91,7 +90,8 @@ class SkuLinker:
             if claim_type == "gift" and start <= mention.start:
                 continue
             last = mention
-        return last
+        far = last is not None and start - last.end > _reach(text)
+        return None if far else last
 
     def _is_subject(self, text: str, mention: Mention) -> bool:
         """Numbers always point; a name points where its clause begins with it, or it is announced."""
@@ -101,13 +101,13 @@ class SkuLinker:
         before = _plain(text[clause.start : mention.start])
         return self._cues.lead.fullmatch(before) is not None or len(before) <= 1
 
-    def _room(self, at: int, start: int, claim_type: str) -> SkuLink | None:
+    def _room(self, at: int, start: int, end: int, claim_type: str) -> SkuLink | None:
         """House rules: words for everything on sale, in the claim's clause or before it."""
         if claim_type not in self._cues.room_types:
             return None
         text = self._spoken[at].text
         until = clause_at(text, start).end
-        upto = _plain(text[:until])
+        upto = _plain(text[: min(until, end + _AFTER_CHARS)])
         clause = _plain(text[clause_at(text, start).start : until]).strip()
         if match := self._cues.room.search(upto):
             return SkuLink(None, 930, (f"said of everything on sale: “{match.group()}”",), False)
@@ -159,70 +159,9 @@ class SkuLinker:
         return self._nobody()
 
 
-class _Closing:
-    """The closing talk: after the last product's price, service is promised for all."""
-
-    def __init__(self, lines: Sequence[Line], stage: Stage) -> None:
-        self._lines = lines
-        self._cues = cues()
-        self._first = self._last_window_line(stage)
-        self._price = self._last_price_line()
-        self._opened: int | None = None
-
-    def _last_window_line(self, stage: Stage) -> int:
-        """The line where the last product takes the stage; past the end when none does."""
-        last = next((s for s in reversed(stage.skus) if s is not None), None)
-        first = len(self._lines)
-        for unit, sku in zip(reversed(stage.units), reversed(stage.skus), strict=True):
-            if unit.line < 0:
-                continue
-            if sku != last:
-                break
-            first = unit.line
-        return first if last is not None else len(self._lines)
-
-    def _last_price_line(self) -> int:
-        """The line with the first bare price in the last window; past the end when there is none."""
-        for n in range(self._first, len(self._lines)):
-            text = self._lines[n].text
-            for clause in clauses(text):
-                if self._cues.price.match(_plain(text[clause.start : clause.end])):
-                    return n
-        return len(self._lines)
-
-    def rule(self, at: int, start: int, claim_type: str) -> str:
-        """Why a claim belongs to the whole room; empty when it does not."""
-        text = self._lines[at].text
-        if at <= self._price or not self._for_all(text, start, claim_type):
-            return ""
-        if self._cues.kind_of_goods.search(_plain(text[: start + 1])):
-            return "said of this kind of goods, in the closing talk"
-        if at - self._price <= _NEAR_PRICE_LINES or self._echoes(at):
-            return ""
-        return "said in the closing talk, after the last product's price"
-
-    def _for_all(self, text: str, start: int, claim_type: str) -> bool:
-        """Whether a claim of this kind can be meant for everything."""
-        if claim_type in self._cues.closing_types:
-            return True
-        clause = clause_at(text, start)
-        words = _plain(text[clause.start : clause.end])
-        if claim_type == "warranty":
-            return self._cues.none_at_all.search(words) is not None
-        return claim_type in self._cues.room_types and bool(self._cues.all_of_it.search(words))
-
-    def _echoes(self, at: int) -> bool:
-        """Whether the line takes up a particular of this product (刻字的晚两天)."""
-        text = _plain(self._lines[at].text)
-        said = "\n".join(
-            _plain(x.text) for x in self._lines[max(self._first, at - _ECHO_LINES) : at]
-        )
-        for match in re.finditer(r"([\u4e00-\u9fff])了?([\u4e00-\u9fff])(?:了)?的", text):
-            if match[1] + match[2] in self._cues.no_echo:
-                continue
-            if re.search(f"{match[1]}[\u4e00-\u9fff]{{0,2}}{match[2]}", said):
-                return True
-        return False
+def _reach(text: str) -> int:
+    """How many characters a name governs: about a sentence."""
+    return 90 if text.isascii() else 30
 
 
 def _by_line(units: Sequence[Unit], count: int) -> list[list[Mention]]:

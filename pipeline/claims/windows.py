@@ -40,11 +40,13 @@ _CHANGE_ANNOUNCED = 1.0
 _CHANGE_CUED = 3.0
 _CHANGE_INTRODUCED = 2.0
 _INTRODUCED = 2.0
-_CHANGE_EVENT = 1.5
+_CHANGE_EVENT = 0.5
 _EVENT_PER_S = {"confirmed": 0.08, "moved": 0.06, "unheard": 0.06}
 _CARD_PER_S = 0.12
 _UNIT_CAP_S = 12.0
+_BLANK_CAP_S = 120.0
 _GAP_MS = 5_000
+_LEAD_CHARS = 12
 _EVENT_EDGE_MS = 3_000
 _EVENT_HEARD_MS = 15_000
 
@@ -147,14 +149,21 @@ def _units(lines: Sequence[Line], finder: MentionFinder) -> Iterator[Unit]:
 
 
 def _cut_places(mentions: Sequence[Mention]) -> list[int]:
-    """Where an announcement of a product begins that is not the one last named."""
-    places, last = [], ""
+    """Where an announcement begins of a product that is not the one last announced.
+
+    Names right before the announcement belong to it (蜂蜜，椴树蜜，三号).
+    """
+    places: list[int] = []
+    last, lead = "", None  # type: tuple[str, Mention | None]
     for mention in mentions:
-        if mention.manner == "announced" and mention.sku_id != last and mention.start > 0:
-            places.append(mention.start)
-        if mention.manner in ("announced", "plain"):
+        if mention.manner not in ("announced", "plain"):
+            continue
+        if lead is None or lead.sku_id != mention.sku_id or mention.start - lead.end > _LEAD_CHARS:
+            lead = mention
+        if mention.manner == "announced" and mention.sku_id != last:
+            places.append(lead.start)
             last = mention.sku_id
-    return places
+    return [p for p in dict.fromkeys(places) if p > 0]
 
 
 def _announcements(unit: Unit) -> Iterator[Mention]:
@@ -190,9 +199,7 @@ def _with_introductions(units: Sequence[Unit]) -> tuple[Unit, ...]:
     seen = {m.sku_id for u in units for m in u.mentions if m.manner == "announced"}
     out = []
     for unit in units:
-        first = next(
-            (m.sku_id for m in unit.mentions if m.manner == "plain" and m.sku_id not in seen), ""
-        )
+        first = next((m.sku_id for m in unit.mentions if m.pointed and m.sku_id not in seen), "")
         overview = len({m.sku_id for m in unit.mentions}) >= 2
         if first and not overview:
             seen.add(first)
@@ -258,7 +265,8 @@ def _schedule(
         for n in range(max(0, bisect_right(starts, event.start_ms) - 1), len(units)):
             if units[n].start_ms >= event.end_ms:
                 break
-            shared_s = min(units[n].span.overlap_ms(event.span) / 1000, _UNIT_CAP_S)
+            cap_s = _BLANK_CAP_S if units[n].line < 0 else _UNIT_CAP_S
+            shared_s = min(units[n].span.overlap_ms(event.span) / 1000, cap_s)
             scores[n, states[event.sku_id]] += shared_s * _EVENT_PER_S[event.standing]
 
 
