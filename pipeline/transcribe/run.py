@@ -1,0 +1,282 @@
+"""The transcribe room's door: the sound of all recordings to one transcript.
+
+For each recording: sound in blocks → chunks at pauses → recognition in batches → guards
+(a failing chunk is decoded once more) → utterances on the timeline. Whatever is not
+recognised leaves a gap with its reason. A finished chunk is kept in ``scratch`` under the
+hash of its sound, so that a killed run continues and ends with the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from pipeline.errors import TranscriptionFailed
+from pipeline.model import Broadcast, ClockMap, ClockSpan, Gap, Hole, Recording, Segment, Transcript
+from pipeline.ports import Heard, Transcriber
+from pipeline.settings import TranscribeSettings
+from pipeline.timeline import Span, subtract
+from pipeline.transcribe.chunks import AudioLike, Chunk, Quiet, cut
+from pipeline.transcribe.guards import Verdict, droppable, judge
+from pipeline.transcribe.utterances import segments
+from pipeline.transcribe.vad import SileroVad, vad_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+STAGE_VERSION = "1"
+"""Changes whenever the same sound and model could give another transcript."""
+_LOST = frozenset({"blank"})
+"""Quiet in which words may be missing: a room is never without any signal."""
+
+
+class Reading(NamedTuple):
+    """What was heard in a chunk, or why nothing was."""
+
+    heard: tuple[Heard, ...]
+    flags: tuple[str, ...]
+    failed: str
+
+
+def parameters(settings: TranscribeSettings) -> dict[str, object]:
+    """What can change a transcript beside the model: part of the work key."""
+    return {"chunk_max_ms": settings.chunk_max_ms, "vad": vad_digest()}
+
+
+def run(
+    broadcast: Broadcast,
+    *,
+    clock_map: ClockMap,
+    audio: Callable[[int, list[Hole]], Iterable[AudioLike]],
+    recordings: Sequence[Recording],
+    transcriber: Transcriber,
+    settings: TranscribeSettings,
+    progress: Callable[[int, int], None] | None = None,
+    scratch: Path | None = None,
+) -> Transcript:
+    """Recognise a broadcast's speech.
+
+    Args:
+        broadcast: Whose words; its language (empty: decided chunk by chunk).
+        clock_map: Where each recording lies on the timeline.
+        audio: The sound of a recording (by index) in media time; it appends the stretches
+            it could not decode to the list it is given.
+        recordings: The recordings, in the order of the clock map's indexes.
+        transcriber: Recognises chunks.
+        settings: Longest chunk, chunks decoded together.
+        progress: Called with timeline milliseconds done and in all.
+        scratch: Where finished chunks are kept until the whole is done.
+    """
+    work = _Work(broadcast, transcriber, settings, scratch)
+    total = max((s.end_ms for s in clock_map.spans), default=0)
+    for number, recording in enumerate(recordings):
+        spans = [s for s in clock_map.spans if s.recording_index == number]
+        if not recording.has_audio:
+            work.gaps += [_gap(s.start_ms, s.end_ms, "no_audio", "no sound") for s in spans]
+            continue
+        holes: list[Hole] = []
+        for done_ms in work.listen(audio(number, holes), spans):
+            if progress is not None:
+                progress(done_ms, total)
+        work.gaps += list(_hole_gaps([*recording.holes, *holes], spans))
+    work.gaps += _unrecorded(clock_map, total)
+    return work.transcript(total)
+
+
+class _Work:
+    """A transcript in the making."""
+
+    def __init__(
+        self,
+        broadcast: Broadcast,
+        transcriber: Transcriber,
+        settings: TranscribeSettings,
+        scratch: Path | None,
+    ) -> None:
+        self.broadcast, self.transcriber, self.settings = broadcast, transcriber, settings
+        self.cache = _Cache(scratch, f"{transcriber.digest}/{broadcast.language}")
+        self.segments: list[Segment] = []
+        self.gaps: list[Gap] = []
+        self.chunks = 0
+
+    def listen(self, blocks: Iterable[AudioLike], spans: Sequence[ClockSpan]) -> Iterator[int]:
+        """Recognise one recording; yields the timeline millisecond reached after each batch."""
+        found = cut(blocks, vad=SileroVad(), max_ms=self.settings.chunk_max_ms)
+        while batch := list(islice(found, 2 * self.settings.batch_chunks)):
+            chunks = [item for item in batch if isinstance(item, Chunk)]
+            readings = iter(self._read(chunks))
+            for item in batch:
+                if isinstance(item, Quiet):
+                    self._quiet(item, spans)
+                else:
+                    self._spoken(item, next(readings), spans)
+            yield max([_place(batch[-1].end_ms - 1, spans) + 1, 0])
+
+    def _read(self, chunks: Sequence[Chunk]) -> list[Reading]:
+        readings = {n: self.cache.get(chunk) for n, chunk in enumerate(chunks)}
+        fresh = [n for n, reading in readings.items() if reading is None]
+        for n, reading in zip(fresh, self._recognised([chunks[n] for n in fresh]), strict=True):
+            readings[n] = reading
+            self.cache.put(chunks[n], reading)
+        return [reading for reading in readings.values() if reading is not None]
+
+    def _recognised(self, chunks: Sequence[Chunk]) -> list[Reading]:
+        first = self._attempt(chunks, retry=False)
+        failing = [n for n, reading in enumerate(first) if reading.flags or reading.failed]
+        again = self._attempt([chunks[n] for n in failing], retry=True)
+        for n, second in zip(failing, again, strict=True):
+            first[n] = _better(chunks[n], first[n], second)
+        return first
+
+    def _attempt(self, chunks: Sequence[Chunk], *, retry: bool) -> list[Reading]:
+        """One decoding of each chunk; where the batch fails, each by itself."""
+        if not chunks:
+            return []
+        language = self.broadcast.language.partition("-")[0].lower()
+        language = language if language in ("zh", "en") else ""
+        try:
+            heard = self.transcriber.transcribe(
+                [c.samples for c in chunks], language=language, retry=retry
+            )
+        except TranscriptionFailed as error:
+            if len(chunks) == 1:
+                return [Reading((), (), str(error))]
+            return [self._attempt([chunk], retry=retry)[0] for chunk in chunks]
+        return [
+            Reading(tuple(h), _verdict(chunk, h).flags, "")
+            for chunk, h in zip(chunks, heard, strict=True)
+        ]
+
+    def _quiet(self, quiet: Quiet, spans: Sequence[ClockSpan]) -> None:
+        detail = f"{quiet.loudness_db} dB, voice at most {quiet.prob_pm / 10:.0f} %"
+        for start, end in _places(quiet.start_ms, quiet.end_ms, spans):
+            missing = quiet.reason in _LOST
+            self.gaps.append(_gap(start, end, quiet.reason, detail, missing=missing))
+
+    def _spoken(self, chunk: Chunk, reading: Reading, spans: Sequence[ClockSpan]) -> None:
+        number, self.chunks = self.chunks, self.chunks + 1
+        places = _places(chunk.start_ms, chunk.end_ms, spans)
+        if reading.failed or "empty" in reading.flags:
+            reason = "failed" if reading.failed else "guard"
+            detail = reading.failed or "there is a voice, and no words were recognised"
+            self.gaps += [_gap(start, end, reason, detail) for start, end in places]
+            return
+        kept = [h for h in reading.heard if not droppable(h)]
+        dropped = [h for h in reading.heard if droppable(h)]
+        origin = _place(chunk.start_ms, spans)
+        self.gaps += [
+            _gap(origin + h.start_ms, origin + max(h.end_ms, h.start_ms + 1), "guard", h.text)
+            for h in dropped
+        ]
+        self.segments += segments(
+            kept, pauses=chunk.pauses, origin_ms=origin, chunk=number, flags=reading.flags
+        )
+
+    def transcript(self, total_ms: int) -> Transcript:
+        """Everything in order of time."""
+        return Transcript(
+            broadcast_id=self.broadcast.broadcast_id,
+            language=self.broadcast.language,
+            segments=tuple(sorted(self.segments, key=lambda s: (s.start_ms, s.end_ms))),
+            gaps=tuple(sorted(self.gaps, key=lambda g: (g.start_ms, g.end_ms, g.reason))),
+            duration_ms=total_ms,
+            producer=self.transcriber.producer,
+        )
+
+
+class _Cache:
+    """Finished chunks on disk, by the hash of their sound."""
+
+    def __init__(self, folder: Path | None, salt: str) -> None:
+        self._folder, self._salt = folder, salt.encode()
+
+    def _file(self, chunk: Chunk) -> Path | None:
+        if self._folder is None:
+            return None
+        digest = hashlib.sha256(self._salt + chunk.samples.tobytes()).hexdigest()
+        return self._folder / f"{digest}.json"
+
+    def get(self, chunk: Chunk) -> Reading | None:
+        """What was heard in this sound before; None when it has to be recognised."""
+        file = self._file(chunk)
+        if file is None or not file.exists():
+            return None
+        heard, flags, failed = json.loads(file.read_text(encoding="utf-8"))
+        rows = [[tuple(v) if isinstance(v, list) else v for v in row] for row in heard]
+        return Reading(tuple(map(Heard._make, rows)), tuple(flags), failed)
+
+    def put(self, chunk: Chunk, reading: Reading) -> None:
+        """Keep it; written whole or not at all."""
+        file = self._file(chunk)
+        if file is None or reading.failed:
+            return
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(".part")
+        part.write_text(json.dumps(reading), encoding="utf-8")
+        part.replace(file)
+
+
+def _verdict(chunk: Chunk, heard: Sequence[Heard]) -> Verdict:
+    pauses = sum(high - low for low, high in chunk.pauses)
+    return judge(heard, voiced_ms=chunk.end_ms - chunk.start_ms - pauses)
+
+
+def _better(chunk: Chunk, first: Reading, second: Reading) -> Reading:
+    """The better of two readings, flagged as decoded again."""
+    if first.failed or second.failed:
+        best = first if second.failed else second
+    else:
+        ranks = [_verdict(chunk, one.heard).rank for one in (first, second)]
+        best = first if ranks[0] >= ranks[1] else second
+    return best._replace(flags=tuple(dict.fromkeys([*best.flags, "redecoded"])))
+
+
+# --- media time to the timeline -------------------------------------------------------------
+
+
+def _places(start_ms: int, end_ms: int, spans: Sequence[ClockSpan]) -> list[tuple[int, int]]:
+    """The parts of a media span that lie on the timeline."""
+    found = []
+    for span in spans:
+        low = max(start_ms, span.media_start_ms)
+        high = min(end_ms, span.media_start_ms + span.end_ms - span.start_ms)
+        if low < high:
+            shift = span.start_ms - span.media_start_ms
+            found.append((low + shift, high + shift))
+    return found
+
+
+def _place(media_ms: int, spans: Sequence[ClockSpan]) -> int:
+    """An instant of media time on the timeline, by the last span that had begun."""
+    begun = [s for s in spans if s.media_start_ms <= media_ms] or list(spans[:1])
+    return begun[-1].start_ms + media_ms - begun[-1].media_start_ms if begun else media_ms
+
+
+def _gap(start: int, end: int, reason: str, detail: str, *, missing: bool = True) -> Gap:
+    return Gap(
+        stage="transcribe",
+        start_ms=start,
+        end_ms=end,
+        reason=reason,
+        detail=detail,
+        missing=missing,
+    )
+
+
+def _hole_gaps(holes: Sequence[Hole], spans: Sequence[ClockSpan]) -> Iterator[Gap]:
+    seen = set()
+    for hole in holes:
+        for start, end in _places(hole.start_ms, hole.end_ms, spans):
+            if (start, end, hole.reason) not in seen:
+                seen.add((start, end, hole.reason))
+                yield _gap(start, end, hole.reason, hole.detail)
+
+
+def _unrecorded(clock_map: ClockMap, total_ms: int) -> list[Gap]:
+    """What no recording holds, from zero to the end of the timeline."""
+    holes = subtract(Span(0, total_ms), (s.span for s in clock_map.spans))
+    return [_gap(h.start_ms, h.end_ms, "no_recording", "nothing was recorded") for h in holes]
