@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import lru_cache
+from operator import eq, ge, gt, le, lt
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from pipeline.errors import ObjectChanged, ObjectMissing
+from pipeline.index.answer import (
+    FACETS,
+    Answer,
+    FacetCount,
+    SearchCoverage,
+    SearchRequest,
+)
+from pipeline.index.documents import Document
+from pipeline.index.hits import Totals, coverage_of, hit_of
+from pipeline.index.nodes import (
+    Amount,
+    And,
+    Between,
+    Keyword,
+    Node,
+    Not,
+    Or,
+    Review,
+    Text,
+    ValueText,
+    broadcast_scope,
+    levels,
+)
 from pipeline.ingest.keys import checked, checked_prefix
 from pipeline.ports import ObjectStat
 from pipeline.provenance import sha256_hex
+from pipeline.text.tokens import Tokens, index_tokens, squash
 
 # --- Object store (pipeline.ports.ObjectStore) -----------------------------------------------
 
@@ -93,3 +121,147 @@ class MemoryStore:
     def local_path(self, key: str) -> Path | None:
         checked(key)
         return None
+
+
+# --- Search index (pipeline.ports.EvidenceIndex) --------------------------------------------
+
+
+class ScanIndex:
+    """Documents in a dictionary, every query a plain scan: the meaning the real ones must have."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, Document] = {}
+
+    def ensure(self) -> None:
+        """Nothing to make."""
+
+    def put(self, documents: Iterable[Document]) -> int:
+        """Replace by id."""
+        given = list(documents)
+        self.documents |= {d.doc_id: d for d in given}
+        return len(given)
+
+    def drop(self, broadcast_id: str) -> int:
+        """Forget a broadcast."""
+        gone = [d.doc_id for d in self.documents.values() if d.broadcast_id == broadcast_id]
+        for doc_id in gone:
+            del self.documents[doc_id]
+        return len(gone)
+
+    def swap(self, documents: Iterable[Document]) -> int:
+        """All at once, or not at all."""
+        built = {d.doc_id: d for d in documents}
+        self.documents = built
+        return len(built)
+
+    def count(self) -> int:
+        """How many."""
+        return len(self.documents)
+
+    def search(self, query: SearchRequest) -> Answer:
+        """Scan, sort, count."""
+        found = sorted(self._matches(query.node), key=_place)
+        groups: dict[str, list[tuple[int, Document]]] = {}
+        for level, document in found:
+            name = getattr(document, query.collapse) if query.collapse else document.doc_id
+            groups.setdefault(name, []).append((level, document))
+        leaders = [(group[0], len(group)) for group in groups.values()]
+        skip = int(query.cursor or 0)
+        page = leaders[skip : skip + query.size]
+        return Answer(
+            query=query.query,
+            hits=tuple(
+                hit_of(d, level=level, node=query.node, grouped=size) for (level, d), size in page
+            ),
+            total=len(leaders),
+            facets=_facets([d for _, d in found]) if query.facets else {},
+            coverage=self._coverage(query.node),
+            cursor=str(skip + query.size) if len(leaders) > skip + query.size else "",
+        )
+
+    def _matches(self, node: Node) -> Iterable[tuple[int, Document]]:
+        for document in self.documents.values():
+            for level in range(levels(node)):
+                if document.kind != "broadcast" and _matches(node, document, level):
+                    yield level, document
+                    break
+
+    def _coverage(self, node: Node) -> SearchCoverage:
+        scope = broadcast_scope(node)
+        summed = [
+            d for d in self.documents.values() if d.summary is not None and _matches(scope, d, 0)
+        ]
+        worst = [d for d in summed if d.summary is not None and d.summary.listened_pm < 1000]
+        worst.sort(key=lambda d: (d.summary.listened_pm if d.summary else 0, d.broadcast_id))
+        names = ("duration_ms", "listened_ms", "speech_ms")
+        sums = [sum(getattr(d.summary, name) for d in summed) for name in names]
+        return coverage_of(Totals(len(summed), *sums), worst[:100])
+
+
+def _place(match: tuple[int, Document]) -> tuple[Any, ...]:
+    level, d = match
+    rank = ("claim", "line", "screen").index(d.kind)
+    return level, rank, -d.day_number, d.broadcast_id, d.start_ms, d.doc_id
+
+
+def _facets(documents: list[Document]) -> dict[str, tuple[FacetCount, ...]]:
+    counted = {}
+    for field in FACETS:
+        counts = Counter(getattr(d, field) for d in documents)
+        ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:100]
+        counted[field] = tuple(FacetCount(value=v, count=n) for v, n in ranked)
+    return counted
+
+
+def _matches(node: Node, document: Document, level: int) -> bool:
+    match node:
+        case And(parts):
+            return all(_matches(p, document, level) for p in parts)
+        case Or(parts):
+            return any(_matches(p, document, level) for p in parts)
+        case Not(part):
+            return not _matches(part, document, 0)
+        case Text():
+            return _says(node, document, level)
+        case Keyword(field, values):
+            return getattr(document, field) in values
+        case Review(needed):
+            return document.kind == "claim" and document.needs_review == needed
+        case Between(field, low, high):
+            at = getattr(document, field)
+            return at is not None and (low is None or at >= low) and (high is None or at < high)
+        case ValueText(column, claim_type, words):
+            held = document.value if column == "value" else (document.product,)
+            typed = not claim_type or document.claim_type == claim_type
+            return typed and any(_squashed(w) in _squashed(h) for w in words for h in held)
+        case Amount(claim_type, unit, sign, number):
+            compare = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq}[sign]
+            return document.claim_type == claim_type and any(
+                u == unit and compare(n, number) for u, n in document.amounts
+            )
+    raise AssertionError(node)
+
+
+@lru_cache(maxsize=8192)
+def _squashed(text: str) -> str:
+    return squash(text).text
+
+
+@lru_cache(maxsize=8192)
+def _tokens(text: str) -> Tokens:
+    return index_tokens(text)
+
+
+def _says(node: Text, document: Document, level: int) -> bool:
+    held = [_squashed(t) for t in (document.text, *document.also)]
+    words = [node.words, *(node.related if level >= 1 else ())]
+    if any(_squashed(w) in h for w in words for h in held):
+        return True
+    tokens = [_tokens(t) for t in (document.text, *document.also)]
+    wider = node.alternatives(level)[1:]
+    return any(
+        f" {' '.join(p.tokens)} " in f" {getattr(t, p.column)} "
+        for p in wider
+        if p.column in ("stems", "sounds")
+        for t in tokens
+    )

@@ -1,0 +1,286 @@
+"""One suite for every search index: the scan fake, SQLite, and the real Elasticsearch node."""
+
+from __future__ import annotations
+
+import os
+import random
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import NotFound, QueryError
+from pipeline.index.answer import Answer
+from pipeline.index.documents import Document
+from pipeline.index.elastic import ElasticIndex
+from pipeline.index.run import index_broadcast, search
+from pipeline.index.sqlite import SqliteIndex
+from pipeline.settings import IndexSettings
+from pipeline.text.tokens import squash
+from tests.fakes import ScanIndex
+from tests.index_examples import broadcast_parts, example_documents
+
+URL = "EVIDENCE_TEST_ELASTICSEARCH_URL"
+REAL = pytest.param("elasticsearch", marks=pytest.mark.services)
+
+
+def make(kind: str, folder: Path) -> Any:
+    if kind == "fake":
+        return ScanIndex()
+    if kind == "sqlite":
+        return SqliteIndex(folder / "index")
+    if not os.environ.get(URL):
+        pytest.skip(f"{URL} is not set: start a node with infra/elasticsearch/node.py start")
+    alias = f"test-{uuid.uuid4().hex[:10]}"
+    return ElasticIndex(IndexSettings(kind="elasticsearch", url=os.environ[URL], alias=alias))
+
+
+def close(index: Any) -> None:
+    if isinstance(index, ElasticIndex):
+        index.remove()
+
+
+@pytest.fixture(params=["fake", "sqlite", REAL])
+def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    made = make(request.param, tmp_path)
+    yield made
+    close(made)
+
+
+@pytest.fixture(scope="module", params=["fake", "sqlite", REAL])
+def filled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
+    made = make(request.param, tmp_path_factory.mktemp("filled"))
+    made.put(example_documents())
+    yield made
+    close(made)
+
+
+@pytest.fixture(scope="module")
+def scan() -> ScanIndex:
+    made = ScanIndex()
+    made.put(example_documents())
+    return made
+
+
+def line(doc_id: str, text: str, **more: Any) -> Document:
+    values = {"doc_id": doc_id, "kind": "line", "broadcast_id": "b1", "text": text, **more}
+    return Document(**values)
+
+
+def ids(answer: Answer) -> list[str]:
+    return [hit.document.doc_id for hit in answer.hits]
+
+
+QUERIES = [
+    "",
+    "防水",
+    "机",
+    "re",
+    "returns",
+    "returned",
+    "fangshui",
+    "fang shui",
+    "纯棉 OR 包邮",
+    "七天 -无理由",
+    "NOT 的",
+    "(发货 OR 退货) 天",
+    '"七天无理由"',
+    "price<100",
+    "price>=100 price<200",
+    "warranty>=1y",
+    "colour:blue",
+    "颜色:黑",
+    "material:*",
+    "negated:yes",
+    "review:yes 天",
+    "said:天",
+    "shown:*",
+    "role:comment",
+    "掉色",
+    "掉涩",
+    "product:包",
+    "type:warranty,returns",
+    "before:2030-01-01",
+    "after:2030-01-01T00:00:00+08:00",
+    "before:2000-01-01 OR 防水",
+    "买一送益",
+    "哈" * 40,
+    '"\';DROP TABLE docs;--" OR *天*',
+]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_every_index_answers_as_a_plain_scan_does(filled: Any, scan: ScanIndex, query: str) -> None:
+    found = search(filled, query, size=50)
+    expected = search(scan, query, size=50)
+    assert found.model_copy(update={"cursor": ""}) == expected.model_copy(update={"cursor": ""})
+
+
+def test_the_queries_of_this_suite_find_something(scan: ScanIndex) -> None:
+    empty = [q for q in QUERIES if not search(scan, q).total]
+    assert empty == ["after:2030-01-01T00:00:00+08:00", "掉涩"] or len(empty) <= 6, empty
+
+
+def test_every_short_substring_of_every_line_is_found(filled: Any) -> None:
+    chosen = random.Random(7)
+    texts = [d for d in example_documents() if d.kind != "broadcast"]
+    squashed = {d.doc_id: [squash(t).text for t in (d.text, *d.also)] for d in texts}
+    for document in chosen.sample(texts, 60):
+        length = chosen.randint(1, 8)
+        at = chosen.randrange(max(1, len(document.text) - length + 1))
+        part = document.text[at : at + length].replace('"', " ")
+        needle = squash(part).text
+        if not needle:
+            continue
+        total, cursor, seen = 0, "", set[str]()
+        while True:
+            answer = search(filled, f'"{part}"', size=400, cursor=cursor, facets=False)
+            seen |= {h.document.doc_id for h in answer.hits if h.match == "literal"}
+            total, cursor = answer.total, answer.cursor
+            if not cursor:
+                break
+        held = {name for name, forms in squashed.items() if any(needle in f for f in forms)}
+        assert seen == held, part
+        assert total >= len(held)
+
+
+def test_paging_gives_every_hit_once_in_order(filled: Any) -> None:
+    whole = ids(search(filled, "天 OR day", size=1000))
+    assert len(whole) > 20
+    pages, cursor = list[str](), ""
+    while True:
+        answer = search(filled, "天 OR day", size=7, cursor=cursor, facets=False)
+        pages += ids(answer)
+        cursor = answer.cursor
+        if not cursor:
+            break
+    assert pages == whole
+
+
+def test_collapsing_keeps_the_best_of_each_broadcast(filled: Any) -> None:
+    flat = search(filled, "天 OR day", size=1000)
+    groups = search(filled, "天 OR day", size=2, collapse="broadcast_id")
+    rest = search(filled, "天 OR day", size=50, collapse="broadcast_id", cursor=groups.cursor)
+    hits = (*groups.hits, *rest.hits)
+    broadcasts = [h.document.broadcast_id for h in hits]
+    assert sorted(set(broadcasts)) == sorted(broadcasts)
+    assert groups.total == len(broadcasts)
+    assert sum(h.grouped for h in hits) == flat.total
+    first = {h.document.broadcast_id: h.document.doc_id for h in reversed(flat.hits)}
+    assert {h.document.broadcast_id: h.document.doc_id for h in hits} == first
+
+
+def test_a_misheard_word_comes_after_the_word_itself_and_says_so(index: Any) -> None:
+    index.put([line("b1/s0", "这件是藏清色的"), line("b1/s1", "藏青色显白"), line("b1/s2", "黑色")])
+    answer = search(index, "藏青")
+    assert [(h.document.doc_id, h.match) for h in answer.hits] == [
+        ("b1/s1", "literal"),
+        ("b1/s0", "sound"),
+    ]
+    sound = answer.hits[1]
+    assert [sound.document.text[a:b] for a, b in sound.highlights] == ["藏清"]
+    assert {h.match for h in search(index, "zangqing").hits} == {"sound"}
+
+
+def test_traditional_text_is_found_by_simplified_words_and_back(index: Any) -> None:
+    index.put([line("b1/s0", "頭髮會不會變乾"), line("b1/s1", "看着干净")])
+    assert ids(search(index, "头发会不会变干")) == ["b1/s0"]
+    assert ids(search(index, "看著乾淨")) == ["b1/s1"]
+
+
+def test_a_document_of_the_same_id_is_replaced(index: Any) -> None:
+    index.put([line("b1/s0", "第一版")])
+    index.put([line("b1/s0", "第二版")])
+    assert index.count() == 1
+    assert search(index, "第一版").total == 0
+    assert ids(search(index, "第二版")) == ["b1/s0"]
+
+
+def test_a_dropped_broadcast_is_gone_and_the_others_stay(index: Any) -> None:
+    index.put([line("b1/s0", "甲天"), line("b2/s0", "乙天", broadcast_id="b2")])
+    assert index.drop("b1") == 1
+    assert index.drop("b1") == 0
+    assert ids(search(index, "天")) == ["b2/s0"]
+
+
+def test_a_swap_replaces_everything(index: Any) -> None:
+    index.put([line("b1/s0", "旧的天")])
+    assert index.swap(iter([line("b1/s1", "新的天"), line("b1/s2", "新的地")])) == 2
+    assert ids(search(index, "天")) == ["b1/s1"]
+    index.put([line("b1/s3", "又一天")])
+    assert search(index, "天").total == 2
+
+
+def test_a_broken_swap_leaves_the_old_index_serving(index: Any) -> None:
+    def broken() -> Iterator[Document]:
+        yield line("b1/s9", "新的天")
+        raise NotFound("the store lost a pack")
+
+    index.put([line("b1/s0", "旧的天")])
+    with pytest.raises(NotFound):
+        index.swap(broken())
+    assert ids(search(index, "天")) == ["b1/s0"]
+
+
+def test_an_empty_index_answers_with_nothing_searched(index: Any) -> None:
+    answer = search(index, "天")
+    assert (answer.total, answer.hits, answer.coverage.broadcasts) == (0, (), 0)
+
+
+def test_coverage_names_what_was_not_listened_to(filled: Any) -> None:
+    coverage = search(filled, "不存在的词语啊").coverage
+    assert coverage.broadcasts == 4
+    assert coverage.duration_ms == 4 * 300_000
+    assert coverage.listened_ms == 4 * 300_000 - 10_000
+    (lossy,) = coverage.incomplete
+    assert [(g.start_ms, g.end_ms, g.reason) for g in lossy.gaps] == [(290_000, 300_000, "corrupt")]
+    only = search(filled, f"天 broadcast:{lossy.broadcast_id}").coverage
+    assert (only.broadcasts, only.listened_pm) == (1, 966)
+
+
+def test_hits_carry_what_an_arbitrator_needs(filled: Any) -> None:
+    hit = next(h for h in search(filled, "kind:claim type:warranty").hits)
+    document = hit.document
+    assert document.claim_id == document.doc_id
+    assert document.host_id
+    assert document.merchant_id
+    assert document.day.startswith("20")
+    assert document.keyframe is not None
+    assert document.pack.endswith("claims.pack")
+    assert document.release == 3
+    assert hit.wall_time.endswith(("+08:00", "-05:00", "-07:00", "-04:00", "-08:00"))
+    assert hit.media_time.count(":") == 2
+
+
+def test_a_viewers_comment_is_found_and_marked(filled: Any) -> None:
+    hits = search(filled, "会不会掉色").hits
+    assert {h.document.role for h in hits if h.document.kind == "screen"} == {"comment"}
+    assert all(h.document.kind != "claim" for h in hits if h.document.role == "comment")
+
+
+def test_indexing_a_broadcast_again_changes_nothing(index: Any) -> None:
+    revision, transcript, screen, claims = broadcast_parts("zh01")
+    parts = {"transcript": transcript, "screen": screen, "claims": claims}
+    first = index_broadcast(index, revision, **parts)
+    before = search(index, "天", size=100)
+    assert index_broadcast(index, revision, **parts) == first == index.count()
+    assert search(index, "天", size=100) == before
+
+
+@pytest.mark.parametrize("cursor", ["x", "!!!", "WzFd", "W10"])
+def test_a_foreign_cursor_is_refused(filled: Any, cursor: str) -> None:
+    if isinstance(filled, ScanIndex):
+        pytest.skip("the fake's cursor is a bare number")
+    with pytest.raises(QueryError):
+        search(filled, "天", cursor=cursor)
+
+
+def test_long_words_and_ids_survive(index: Any) -> None:
+    long = "b1/" + "长" * 400
+    index.put([line(long, "a" * 700 + " 的 天"), line("b1/s1", "哈" * 5000)])
+    assert ids(search(index, "a" * 300)) == [long]
+    assert ids(search(index, "哈" * 30)) == ["b1/s1"]
