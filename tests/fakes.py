@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from pipeline.errors import ObjectChanged, ObjectMissing
+from pipeline.errors import ModelError, ObjectChanged, ObjectMissing
 from pipeline.index.answer import (
     FACETS,
     Answer,
@@ -36,7 +36,8 @@ from pipeline.index.nodes import (
     levels,
 )
 from pipeline.ingest.keys import checked, checked_prefix
-from pipeline.ports import ObjectStat
+from pipeline.model import Box
+from pipeline.ports import ObjectStat, SeenText
 from pipeline.provenance import sha256_hex
 from pipeline.text.tokens import Tokens, index_tokens, squash
 
@@ -265,3 +266,32 @@ def _says(node: Text, document: Document, level: int) -> bool:
         if p.column in ("stems", "sounds")
         for t in tokens
     )
+
+
+# --- Text reader (pipeline.ports.TextReader) -------------------------------------------------
+
+
+class BlockReader:
+    """Reads solid red blocks (B, G, R = 0, 0, 255) as text, by their width: ``w<pixels>``."""
+
+    producer = "block reader 1"
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.fails = fails
+        self.calls = 0
+
+    def read(self, image: Any) -> list[SeenText]:
+        import cv2
+        import numpy as np
+
+        self.calls += 1
+        if self.fails:
+            raise ModelError("the block reader fails on request")
+        red = (image == np.array([0, 0, 255], dtype=np.uint8)).all(axis=2).astype(np.uint8)
+        _, _, stats, _ = cv2.connectedComponentsWithStats(red)
+        seen = [
+            SeenText(f"w{w}", Box(x_px=int(x), y_px=int(y), w_px=int(w), h_px=int(h)), 1000)
+            for x, y, w, h, pixels in stats[1:]
+            if pixels >= 16
+        ]
+        return sorted(seen, key=lambda s: (s.box.y_px, s.box.x_px))

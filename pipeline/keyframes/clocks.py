@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -48,7 +49,7 @@ def advances(dials: Sequence[tuple[int, Dial]]) -> bool:
     no seconds are shown). A countdown runs backwards and does not fit.
     """
     ordered = sorted(dials)
-    steps = list(zip(ordered, ordered[1:], strict=False))
+    steps = list(itertools.pairwise(ordered))
     fit = 0
     for (t0, d0), (t1, d1) in steps:
         slack_s = 2 if d0.whole_seconds and d1.whole_seconds else 61
@@ -77,9 +78,7 @@ def clock_readings(
     return tuple(found)
 
 
-def confirm_clock(
-    clock_map: ClockMap, readings: Sequence[tuple[int, int]]
-) -> tuple[int, int, int]:
+def confirm_clock(clock_map: ClockMap, readings: Sequence[tuple[int, int]]) -> tuple[int, int, int]:
     """How far the clock in the picture is ahead of the clock map.
 
     Returns ``(offset_ms, agreeing, total)``: the median of picture minus map, how many

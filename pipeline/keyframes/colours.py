@@ -39,7 +39,12 @@ def dominant_colours(bgr: Image) -> tuple[ColourShare, ...]:
     stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 0.5)
     clusters = min(_CLUSTERS, len(np.unique(pixels, axis=0)))
     _, labels, centres = cv2.kmeans(
-        pixels, clusters, None, stop, 1, cv2.KMEANS_PP_CENTERS  # type: ignore[call-overload]
+        pixels,
+        clusters,
+        None,
+        stop,
+        1,
+        cv2.KMEANS_PP_CENTERS,  # type: ignore[call-overload]
     )
     counts = np.bincount(np.asarray(labels).ravel(), minlength=clusters)
     order = sorted(range(clusters), key=lambda n: (-int(counts[n]), n))

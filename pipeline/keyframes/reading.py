@@ -26,13 +26,11 @@ from pipeline.model import Box
 _REGION_COST_US = 30_000
 _LINE_COST_US = 25_000
 _AREA_COST_US = 250_000
-_RATE_US_PER_MS = 80
-"""Allowance per media millisecond: 288 s per recorded hour."""
-_FULL_US = 6_000_000
+_RATE_US_PER_MS = 65
+"""Allowance per media millisecond: 234 s per recorded hour."""
+_FULL_US = 4_000_000
 SLOT_MS = 16_000
 """Regions that keep changing are read this often."""
-CHANGE_SLOT_MS = 6_000
-"""The same, near product changes."""
 _WHOLE_MAX_MS = 64_000
 _HOT_AFTER = 2
 _COOL_MS = 40_000
@@ -96,7 +94,7 @@ class ReadPlanner:
             self._counts = np.zeros(grid.shape, dtype=np.int16)
             self._when = np.full(grid.shape, at_ms - _COOL_MS, dtype=np.int64)
             return Wanted((grid.whole(),), whole=True)
-        slot = at_ms >= self._slot_ms + (CHANGE_SLOT_MS if near_change else SLOT_MS)
+        slot = at_ms >= self._slot_ms + SLOT_MS
         wanted = change.settled | grid.tiles_of(t.place for t in doubtful)
         if not slot:
             wanted &= ~self._hot(at_ms)
@@ -107,7 +105,7 @@ class ReadPlanner:
             return self._afford(Wanted((grid.whole(),), whole=True))
         return self._afford(Wanted(regions))
 
-    def spent(self, wanted: Wanted, *, at_ms: int, near_change: bool, lines: int, new: int) -> None:
+    def spent(self, wanted: Wanted, *, at_ms: int, lines: int, new: int) -> None:
         """Record a reading: how many lines were read and how many of them were new."""
         whole_px = max(1, wanted.picture_px)
         for region in wanted.regions:
@@ -117,7 +115,7 @@ class ReadPlanner:
             self._when[region.tiles] = at_ms
             self._allowance_us -= _REGION_COST_US + _AREA_COST_US * area(region.box) // whole_px
         self._allowance_us -= _LINE_COST_US * lines
-        if at_ms >= self._slot_ms + (CHANGE_SLOT_MS if near_change else SLOT_MS) or wanted.whole:
+        if at_ms >= self._slot_ms + SLOT_MS or wanted.whole:
             self._slot_ms = at_ms
         if wanted.whole:
             self._whole_ms = at_ms

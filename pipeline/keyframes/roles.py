@@ -105,12 +105,10 @@ def _comments(
         chat = [n for n in column if n in comment]
         if len(chat) >= 2 or (chat and len(chat) * 3 >= len(column)) or _turns_over(tracks, column):
             comment.update(n for n in column if not _anchor(tracks[n].text))
-    return {n: "comment" for n in comment}
+    return dict.fromkeys(comment, "comment")
 
 
-def _columns(
-    tracks: list[Track], left: list[int], frame_px: tuple[int, int]
-) -> list[list[int]]:
+def _columns(tracks: list[Track], left: list[int], frame_px: tuple[int, int]) -> list[list[int]]:
     """Lines with the same left edge, in lists that touch vertically at some time."""
     slack = max(3, round(_COLUMN_SHARE * max(frame_px)))
     columns: list[list[int]] = []
@@ -141,8 +139,11 @@ def _turns_over(tracks: list[Track], column: list[int]) -> bool:
     rows = {round(tracks[n].box.y_px / max(tracks[n].box.h_px, 1)) for n in column}
     at_once = sum(s.length_ms for s in spans) / max(1, whole_ms)
     brief = sum(s.length_ms < _TURNOVER_MS for s in spans)
-    return at_once >= 2 and len(rows) >= 2 and brief * 4 >= len(column) * 3 and (
-        len(column) / at_once >= _TURNOVER
+    return (
+        at_once >= 2
+        and len(rows) >= 2
+        and brief * 4 >= len(column) * 3
+        and (len(column) / at_once >= _TURNOVER)
     )
 
 
@@ -157,13 +158,11 @@ def _cards(
         block = _block(tracks, left, seed, frame_px)
         priced = any(looks_like_price(tracks[n].text) for n in block)
         if len(block) >= 2 and (priced or len(block) >= 3):
-            found.update({n: "card" for n in block})
+            found.update(dict.fromkeys(block, "card"))
     return found
 
 
-def _block(
-    tracks: list[Track], left: list[int], seed: int, frame_px: tuple[int, int]
-) -> list[int]:
+def _block(tracks: list[Track], left: list[int], seed: int, frame_px: tuple[int, int]) -> list[int]:
     """Lines near a seed (and near those), standing with it, while the block stays compact."""
     block, edge = [seed], tracks[seed].box
     mates = [n for n in left if n != seed and _stands_with(tracks[n], tracks[seed])]

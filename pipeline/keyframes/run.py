@@ -177,8 +177,7 @@ class _Work:
             self._skip(at_ms, "unread")
             return False
         finally:
-            near = self._selector.near_change(at_ms)
-            self._planner.spent(wanted, at_ms=at_ms, near_change=near, lines=lines, new=new)
+            self._planner.spent(wanted, at_ms=at_ms, lines=lines, new=new)
         return True
 
     def _keep(

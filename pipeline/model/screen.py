@@ -95,7 +95,7 @@ class SkippedFrame(Frozen):
     at_ms: int
     """Timeline milliseconds."""
     reason: str
-    """``same``, ``blurred``, ``corrupt``, ``budget``."""
+    """``same``, ``blurred``, ``corrupt``, ``budget``; ``unread``: kept, but its text could not be read."""
 
 
 class Screen(Frozen):
