@@ -7,7 +7,6 @@ import re
 from pipeline.claims.candidates import Candidate, LineReading, read_line
 from pipeline.claims.compiled import RuleBook
 from pipeline.claims.shape import shape_of
-from pipeline.claims.standing import DROPS
 from pipeline.claims.values import Setting
 from pipeline.model import Polarity
 
@@ -82,7 +81,8 @@ def _as_statement(text: str) -> str:
 
 
 def _same(one: Candidate, other: Candidate) -> bool:
-    return one.rule.rule.type == other.rule.rule.type
-
-
-_ = DROPS
+    """Whether the answer goes on to say what was asked for in its own words."""
+    if one.rule.rule.type != other.rule.rule.type:
+        return False
+    mine, theirs = "".join(one.value or ""), "".join(other.value or "")
+    return any(mine[i : i + 2] in theirs for i in range(max(1, len(mine) - 1)))

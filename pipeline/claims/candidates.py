@@ -71,8 +71,8 @@ def _by_rule(
         start, end = groups.setdefault("s", match.span())
         if end <= start or end - start > _MAX_QUOTE:
             continue
-        if not out and not _allowed(rule, text, before=before, start=start):
-            return []
+        if not _allowed(rule, shape, before=before, start=start, end=end):
+            continue
         found = Found(shape, groups)
         if "n" in groups and not _within(rule, found):
             continue
@@ -90,9 +90,12 @@ def _by_rule(
     return out
 
 
-def _allowed(rule: RunRule, text: str, *, before: str, start: int) -> bool:
-    if rule.unless and rule.unless.regex.search(text):
-        return False
+def _allowed(rule: RunRule, shape: Shape, *, before: str, start: int, end: int) -> bool:
+    text = shape.text
+    if rule.unless:
+        first, last = shape.clause_of(start).start, shape.clause_of(end - 1).end
+        if rule.unless.regex.search(text, min(first, start), max(last, end)):
+            return False
     if rule.requires and not rule.requires.regex.search(text):
         return False
     return rule.after is None or bool(rule.after.regex.search(before + "\n" + text[:start]))
@@ -121,6 +124,17 @@ def _without_overlap(found: list[Candidate]) -> list[Candidate]:
     )
     kept: list[Candidate] = []
     for candidate in ranked:
-        if all(candidate.end <= k.start or candidate.start >= k.end for k in kept):
+        if all(_apart(candidate, k) for k in kept):
             kept.append(candidate)
     return sorted(kept, key=lambda c: c.start)
+
+
+def _apart(one: Candidate, other: Candidate) -> bool:
+    """Neither the same words nor the same statement said twice in one breath."""
+    if one.start < other.end and other.start < one.end:
+        return False
+    return (
+        one.rule.rule.type != other.rule.rule.type
+        or one.value != other.value
+        or one.touch.polarity != other.touch.polarity
+    )

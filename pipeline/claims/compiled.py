@@ -23,11 +23,15 @@ from pipeline.claims.rules import (
     RuleSource,
     words_of,
 )
+from pipeline.claims.shape import shape_of
 from pipeline.errors import RuleError
 
 _NAME = re.compile(r"\{([a-z_][a-z_0-9]*|<|>)\}")
 CLAUSE_START = r"(?:^|(?<=[,。!?;…:])|(?<=[.,!?;:] )|(?<=[\u4e00-\u9fff#块] ))"
 CLAUSE_END = r"(?= ?(?:[,。!?;….]|$)| (?=[\u4e00-\u9fff#]))"
+_NUMERAL = re.compile(
+    r"[\d零一二两三四五六七八九十百千万半]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten)\b"
+)
 Gate = tuple[frozenset[str], ...]
 
 
@@ -44,17 +48,38 @@ class Vocabulary:
                 self.lexicons[name] = lexicon
         self._canonical: dict[str, dict[str, str]] = {}
         self._alternatives: dict[str, str] = {}
+        self._forms: dict[str, set[str]] = {}
 
     def canonical(self, name: str) -> dict[str, str]:
         """Word to canonical form of one lexicon."""
         if name not in self._canonical:
-            self._canonical[name] = {w.lower(): c for w, c in words_of(self.lexicons[name])}
+            table: dict[str, str] = {}
+            for word, canonical in words_of(self.lexicons[name]):
+                if not _NUMERAL.search(word):
+                    table[word.lower()] = canonical
+                    continue
+                shaped = shape_of(word)
+                table[shaped.text] = canonical if "#" not in shaped.text else ""
+                table[shaped.written(0, len(shaped.text))] = canonical
+                figures = "".join(
+                    format(shaped.numbers[i].low, "f") if c == "#" else c
+                    for i, c in enumerate(shaped.text)
+                )
+                table[figures] = canonical
+            self._canonical[name] = table
         return self._canonical[name]
+
+    def _shaped(self, name: str) -> set[str]:
+        """The lexicon's words as they stand in a shape."""
+        if name not in self._forms:
+            words = (w for w, _ in words_of(self.lexicons[name]))
+            self._forms[name] = {_shaped_word(w) for w in words}
+        return self._forms[name]
 
     def alternatives(self, name: str) -> str:
         """The lexicon as one alternation, longest word first."""
         if name not in self._alternatives:
-            words = sorted(self.canonical(name), key=lambda w: (-len(w), w))
+            words = sorted(self._shaped(name), key=lambda w: (-len(w), w))
             latin = all(w[:1].isascii() and w[:1].isalpha() for w in words)
             body = "|".join(re.escape(w).replace("\\ ", " ").replace("\\#", "#") for w in words)
             self._alternatives[name] = rf"(?:\b(?:{body})\b)" if latin else f"(?:{body})"
@@ -88,7 +113,7 @@ class Vocabulary:
                 return ""
             if name in self._macros and depth < 8:
                 return f"(?:{self.gist(self._macros[name], depth + 1)})"
-            firsts = {w[0] for w in self.canonical(name)}
+            firsts = {w[0] for w in self._shaped(name)}
             return "[" + "".join(re.escape(c) for c in sorted(firsts)) + "]"
 
         return _NAME.sub(one, pattern)
@@ -103,6 +128,10 @@ class Vocabulary:
             elif name in self.lexicons:
                 out.append(name)
         return out
+
+
+def _shaped_word(word: str) -> str:
+    return shape_of(word).text if _NUMERAL.search(word) else word.lower()
 
 
 def _unit_words(table: dict[str, str]) -> str:

@@ -14,6 +14,7 @@ from pipeline.claims.values import Setting
 from pipeline.model import Claim, Line
 
 _BARE = re.compile(r"(?:应该)?(?P<s>(?:是|改成|变成|it's |is |to )#)(?=[,。!. ]|$)")
+_EARLIER = re.compile(r"上次|刚才|刚刚|刚说|之前|昨天|上一?场|monday|last|earlier")
 _LOOK_BACK_MS = 20 * 60_000
 
 
@@ -25,11 +26,14 @@ def settle(reading: LineReading, *, book: RuleBook, setting: Setting) -> LineRea
     mark = marks[-1]
     kept = list(reading.kept)
     restated = _restated(reading, mark, book=book, setting=setting)
-    if restated is not None and not any(
-        k.start < restated.end and k.end > restated.start for k in kept
-    ):
+    if restated is not None:
+        kept = [k for k in kept if k.start >= restated.end or k.end <= restated.start]
         kept.append(restated)
-    later = {c.rule.rule.type for c in kept if c.start >= mark.words[0]}
+    if _EARLIER.search(reading.shape.text[: mark.words[0]]):
+        return reading._replace(kept=tuple(sorted(kept, key=lambda c: c.start)))
+    later = {
+        c.rule.rule.type for c in kept if c.start >= mark.words[0] and c.touch.polarity == "affirm"
+    }
     kept = [c for c in kept if c.start >= mark.words[0] or c.rule.rule.type not in later]
     return reading._replace(kept=tuple(sorted(kept, key=lambda c: c.start)))
 
@@ -87,6 +91,3 @@ def link_corrections(claims: Sequence[Claim], lines: Sequence[Line]) -> list[Cla
             out[old] = out[old].model_copy(update={"corrected_by": claim.claim_id})
             out[at] = claim.model_copy(update={"corrects": out[old].claim_id})
     return out
-
-
-_ = Line

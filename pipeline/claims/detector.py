@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
 from pipeline.claims.answers import resolve_answer
 from pipeline.claims.candidates import Candidate, LineReading, read_line
 from pipeline.claims.compiled import RuleBook
+from pipeline.claims.completion import with_windows
 from pipeline.claims.corrections import link_corrections, settle
+from pipeline.claims.corroborate import corroborate
+from pipeline.claims.listing import compare
 from pipeline.claims.products import SkuLinker
 from pipeline.claims.review import review_of
 from pipeline.claims.rules import RULES_FOLDER, RuleSource, read_rules
@@ -70,13 +72,28 @@ class RuleDetector:
                 writer.add(line, reading.shape, candidate)
             if line.source == "speech":
                 before = reading
-        claims = link_corrections(writer.claims, lines)
+        claims = self._compared(link_corrections(writer.claims, lines), broadcast)
         return ClaimSet(
             broadcast_id=broadcast.broadcast_id,
             claims=tuple(claims),
             windows=linker.windows,
             producer=self.producer,
         )
+
+    def _compared(self, claims: Sequence[Claim], broadcast: Broadcast) -> list[Claim]:
+        """With the screen, then with the listing."""
+        units = self.source.units
+        out = []
+        for claim in corroborate(with_windows(claims), units=units):
+            check = compare(claim, broadcast, units=units)
+            update: dict[str, object] = {"listing": check}
+            if check is not None and check.agreement == "needs_review":
+                update |= {
+                    "needs_review": True,
+                    "review_reasons": (*claim.review_reasons, check.reason),
+                }
+            out.append(claim.model_copy(update=update) if check else claim)
+        return out
 
     def read(self, text: str, *, before: LineReading | None, setting: Setting) -> LineReading:
         """One line with the line before it."""
@@ -169,6 +186,3 @@ def _digest(folder: Path) -> str:
     for path in sorted([*folder.glob("*.toml"), *Path(__file__).parent.glob("*.toml")]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
-
-
-_ = timedelta

@@ -24,7 +24,7 @@ RULES_FOLDER = Path(__file__).parent / "rules"
 
 CueKind = Literal[
     "negate", "flip", "hedge", "condition", "question", "hypothetical", "other_channel",
-    "comparison", "scarcity", "past", "opinion", "joke", "chat", "correction", "quoted",
+    "comparison", "scarcity", "past", "opinion", "joke", "chat", "correction", "quoted", "announce",
 ]  # fmt: skip
 CueScope = Literal["left", "right", "inside", "match", "clause", "rest", "line", "next"]
 Language = Literal["zh", "en", "any"]

@@ -16,7 +16,7 @@ from pipeline.model import Polarity
 DROPS = frozenset(
     {
         "question", "hypothetical", "other_channel", "comparison", "scarcity", "past",
-        "opinion", "joke", "chat", "quoted",
+        "opinion", "joke", "chat", "quoted", "announce",
     }
 )  # fmt: skip
 """Cue kinds that keep a statement from being a claim."""

@@ -7,9 +7,11 @@ import re
 from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import NamedTuple
 
 from pipeline.claims.compiled import Vocabulary
+from pipeline.claims.english import ENGLISH
 from pipeline.claims.shape import Shape
 from pipeline.text.numerals import Number
 
@@ -81,12 +83,23 @@ def fill(
 
 def word(found: Found, name: str, words: Vocabulary, lexicons: tuple[str, ...]) -> str:
     """A group's canonical form, or its words with numbers in figures."""
-    text = found.text(name).strip()
+    start, end = found.groups[name]
     for lexicon in lexicons:
-        canonical = words.canonical(lexicon).get(text)
-        if canonical is not None:
+        canonical = _canonical(found, start, end, words.canonical(lexicon))
+        if canonical:
             return canonical
     return figures(found, name)
+
+
+def _canonical(found: Found, start: int, end: int, table: dict[str, str]) -> str:
+    """The lexicon's form of a stretch; of words with a numeral (二层牛皮) by their figures."""
+    text = found.shape.text[start:end]
+    if "#" in text:
+        numbers = found.shape.numbers
+        text = "".join(
+            shown(numbers[i]) if i in numbers else found.shape.text[i] for i in range(start, end)
+        )
+    return table.get(text.strip(), "")
 
 
 def figures(found: Found, name: str, _: Setting | None = None) -> str:
@@ -103,8 +116,12 @@ def items(found: Found, lexicon: str, words: Vocabulary) -> list[str]:
     """The lexicon's terms in the quote, canonical, each once."""
     pattern = re.compile(words.alternatives(lexicon))
     canonical = words.canonical(lexicon)
-    text = found.text("s")
-    return list(dict.fromkeys(canonical[m[0]] for m in pattern.finditer(text)))
+    start, end = found.groups["s"]
+    named = (
+        _canonical(found, *m.span(), canonical) or m[0]
+        for m in pattern.finditer(found.shape.text, start, end)
+    )
+    return list(dict.fromkeys(named))
 
 
 def pairs(found: Found, lexicon: str, words: Vocabulary) -> list[str]:
@@ -113,7 +130,10 @@ def pairs(found: Found, lexicon: str, words: Vocabulary) -> list[str]:
     start, end = found.groups["s"]
     text = found.shape.text
     term = re.compile(words.alternatives(lexicon))
-    spots = [(m.start(), m.end(), canonical[m[0]]) for m in term.finditer(text, start, end)]
+    spots = [
+        (*m.span(), _canonical(found, *m.span(), canonical) or m[0])
+        for m in term.finditer(text, start, end)
+    ]
     numbers = [i for i in range(start, end) if i in found.shape.numbers]
     before = bool(numbers and spots and numbers[0] < spots[0][0])
     out, used = [], set[int]()
@@ -315,6 +335,36 @@ def dozen_x(found: Found, name: str, _: Setting) -> str:
     return text.upper()
 
 
+def compact(found: Found, name: str, _: Setting) -> str:
+    """Capitals without blanks: ``IPX5``."""
+    return figures(found, name).replace(" ", "").upper()
+
+
+def title(found: Found, name: str, _: Setting) -> str:
+    """A name with capitals: ``North Carolina``."""
+    return figures(found, name).removeprefix("the ").title()
+
+
+_X = {"double": "XX", "two": "XX", "triple": "XXX", "three": "XXX", "extra": "X", "one": "X"}
+
+
+def letters(found: Found, name: str, setting: Setting) -> str:
+    """ "double X" is XXL, "extra small" is XS."""
+    text = found.text(name)
+    count = found.numbers(name)
+    if count:
+        return dozen_x(found, name, setting)
+    ends = "S" if "small" in text or text.endswith("s") else "M" if "medium" in text else "L"
+    first = text.split()[0] if text.split() else ""
+    crosses = _X.get(first, "X" * text.count("x") if " " not in text else "")
+    return crosses + ends
+
+
+def fit_en(found: Found, name: str, _: Setting) -> str:
+    """Which way a size runs, from "big" or from the advice "size down"."""
+    return "runs_large" if found.text(name) in ("big", "large", "down") else "runs_small"
+
+
 def upper(found: Found, name: str, _: Setting) -> str:
     """Capitals, numerals as figures."""
     return figures(found, name).upper()
@@ -331,7 +381,7 @@ def gifts(found: Found, name: str, _: Setting) -> str:
     text, numbers = found.shape.text, found.shape.numbers
     cuts = sorted({start, *(i for i in range(start, end) if i in numbers), end})
     out = []
-    for a, b in zip(cuts, cuts[1:], strict=False):
+    for a, b in pairwise(cuts):
         number = numbers.get(a)
         lead = _COUNTED.match(text, a, b)
         thing = text[lead.end() if lead else a : b].strip(" ,、和跟还有再加的")
@@ -435,6 +485,18 @@ def carat(found: Found, name: str, _: Setting) -> str:
     return f"{plain(numbers[0].low / 5)}g:{plain(numbers[0].low)}克拉"
 
 
+def fineness(found: Found, name: str, setting: Setting) -> str:
+    """足金九九九 is 99.9 per cent; 九二五银 is S925."""
+    after = [
+        n for i, n in sorted(found.shape.numbers.items())
+        if found.groups["s"][0] <= i < found.groups["s"][1]
+    ]  # fmt: skip
+    metal, number = figures(found, name), plain(after[0].low) if after else ""
+    if "银" in metal:
+        return f"S{number}银"
+    return f"{metal}:{plain(Decimal(number).scaleb(2 - len(number)))}%" if number else metal
+
+
 def trim(found: Found, name: str, _: Setting) -> str:
     """The words, without fillers at their ends."""
     return figures(found, name).strip(" ,的是有")
@@ -480,6 +542,10 @@ FUNCTIONS: dict[str, Callable[[Found, str, Setting], str]] = {
     "recent": recent,
     "plus_size": dozen_x,
     "upper": upper,
+    "title": title,
+    "letters": letters,
+    "fit_en": fit_en,
+    "compact": compact,
     "gifts": gifts,
     "term": term,
     "places": places,
@@ -493,8 +559,10 @@ FUNCTIONS: dict[str, Callable[[Found, str, Setting], str]] = {
     "capacity": capacity,
     "carat": carat,
     "trim": trim,
+    "fineness": fineness,
     "age": age,
     "bound": bound,
     "washable": washable,
+    **ENGLISH,
 }
 """Functions of templates: ``{group|name}``."""

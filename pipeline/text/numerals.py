@@ -436,12 +436,15 @@ def find_numbers(text: str) -> tuple[Number, ...]:
     become one number with two ends.
     """
     found: list[Number] = []
-    for match in _PURE.finditer(text):
+    at = 0
+    while match := _PURE.search(text, at):
+        at = match.end()
         if match["skip"]:
             continue
         parts = _of_match(match, text)
         if parts:
             parts[-1] = _more(_with_money(parts[-1], text), text)
+            at = max(at, parts[-1].end)
         found.extend(parts)
     if any("a" <= c <= "z" or "A" <= c <= "Z" for c in text):
         for match in _EN.finditer(text if text.islower() else text.lower()):
