@@ -6,7 +6,7 @@ every real adapter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -158,8 +158,8 @@ class EvidenceIndex(Protocol):
             PartialWrite: names the documents that failed. IndexUnavailable.
         """
 
-    def drop(self, broadcast_id: str) -> int:
-        """Remove a broadcast's documents; how many."""
+    def drop(self, broadcast_id: str, *, keep: Collection[str] = ()) -> int:
+        """Remove a broadcast's documents but those of the ids to ``keep``; how many."""
 
     def search(self, query: Any) -> Any:
         """Answer a query.

@@ -1,0 +1,165 @@
+"""The embedded index under bad circumstances: old schema, damage, a killed rebuild, many processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import IndexingError, MappingConflict, QueryError
+from pipeline.index.documents import Document
+from pipeline.index.run import search
+from pipeline.index.sqlite import SqliteIndex
+from pipeline.text.tokens import squash
+
+
+def line(number: int, text: str, **more: Any) -> Document:
+    values = {"doc_id": f"b/s{number}", "kind": "line", "broadcast_id": "b", "text": text, **more}
+    return Document(**values)
+
+
+def serving(folder: Path) -> Path:
+    return folder / (folder / "current").read_text()
+
+
+def test_another_schema_asks_for_a_rebuild(tmp_path: Path) -> None:
+    index = SqliteIndex(tmp_path)
+    index.put([line(0, "天")])
+    with sqlite3.connect(serving(tmp_path)) as db:
+        db.execute("UPDATE about SET value = '0.9' WHERE name = 'schema'")
+    with pytest.raises(MappingConflict, match="evidence rebuild"):
+        search(index, "天")
+    assert index.swap([line(0, "天")]) == 1
+    assert search(index, "天").total == 1
+
+
+def test_a_damaged_file_is_named_and_a_rebuild_cures_it(tmp_path: Path) -> None:
+    index = SqliteIndex(tmp_path)
+    index.put([line(n, f"第{n}天") for n in range(200)])
+    path = serving(tmp_path)
+    path.write_bytes(b"not a database" * 1000)
+    with pytest.raises(IndexingError, match=path.name):
+        search(index, "天")
+    index.swap([line(0, "天")])
+    assert search(index, "天").total == 1
+
+
+def test_a_lost_file_is_made_anew(tmp_path: Path) -> None:
+    index = SqliteIndex(tmp_path)
+    index.put([line(0, "天")])
+    for path in tmp_path.glob("index-*"):
+        path.unlink()
+    assert search(index, "天").total == 0
+
+
+def test_a_rebuild_leaves_one_file(tmp_path: Path) -> None:
+    index = SqliteIndex(tmp_path)
+    for n in range(3):
+        index.swap([line(n, "天")])
+    assert [p.name for p in tmp_path.glob("index-*.db")] == [serving(tmp_path).name]
+
+
+def _rebuild_for_ever(folder: str) -> None:
+    def endless() -> Iterator[Document]:
+        n = 0
+        while True:
+            yield line(n, f"新的第{n}天")
+            n += 1
+            (Path(folder) / "begun").touch()
+
+    SqliteIndex(Path(folder) / "index").swap(endless())
+
+
+def test_a_killed_rebuild_leaves_the_old_index_serving(tmp_path: Path) -> None:
+    index = SqliteIndex(tmp_path / "index")
+    index.put([line(0, "旧的天")])
+    rebuild = multiprocessing.get_context("spawn").Process(
+        target=_rebuild_for_ever, args=(str(tmp_path),)
+    )
+    rebuild.start()
+    until = time.monotonic() + 60
+    while not (tmp_path / "begun").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert search(index, "天").total == 1
+    assert rebuild.pid is not None
+    os.kill(rebuild.pid, signal.SIGKILL)
+    rebuild.join(30)
+    assert search(index, "天").total == 1
+    assert index.put([line(1, "又一天")]) == 1
+    assert index.swap([line(2, "天")]) == 1
+    assert len(list((tmp_path / "index").glob("index-*.db"))) == 1
+
+
+def _put_many(folder: str, worker: int) -> None:
+    index = SqliteIndex(Path(folder))
+    for n in range(20):
+        index.put([line(worker * 1000 + n, f"工人{worker}的第{n}天")])
+
+
+def test_several_processes_write_at_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_put_many, args=(str(tmp_path), n)) for n in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+    assert [w.exitcode for w in workers] == [0, 0, 0]
+    index = SqliteIndex(tmp_path)
+    assert index.count() == 60
+    assert search(index, "天", size=100).total == 60
+
+
+def test_an_unchanged_document_is_not_written_again(tmp_path: Path) -> None:
+    index = SqliteIndex(tmp_path)
+    index.put([line(0, "天")])
+    with sqlite3.connect(serving(tmp_path)) as db:
+        before = db.execute("SELECT id FROM docs").fetchall()
+        index.put([line(0, "天")])
+        assert db.execute("SELECT id FROM docs").fetchall() == before
+
+
+@given(
+    texts=st.lists(
+        st.text(
+            alphabet=st.one_of(
+                st.sampled_from("藏青纯棉防水买一送ab cdE 019.，。!%哈\n"),
+                st.characters(exclude_categories=("Cs",)),
+            ),
+            min_size=1,
+            max_size=20,
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    data=st.data(),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_index_finds_what_a_plain_scan_finds(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[str], data: st.DataObject
+) -> None:
+    index = SqliteIndex(tmp_path_factory.mktemp("scan"))
+    index.put([line(n, text) for n, text in enumerate(texts)])
+    for _ in range(4):
+        text = data.draw(st.sampled_from(texts))
+        start = data.draw(st.integers(0, len(text) - 1))
+        part = text[start : start + data.draw(st.integers(1, 8))]
+        needle = squash(part).text
+        try:
+            hits = search(index, '"' + part.translate(_QUOTES) + '"', size=10).hits
+        except QueryError:
+            assert not needle
+            continue
+        found = {h.document.text for h in hits if h.match == "literal"}
+        assert found == {t for t in texts if needle in squash(t).text}
+
+
+_QUOTES = dict.fromkeys(map(ord, '"“”＂「」『』'), " ")
