@@ -17,6 +17,12 @@ _BY_ORDER_OF_TYPE = 20
 _NUMBER, _TOPIC, _WORDS = 160, 120, 25
 _OWN_SKU, _CORRECTION, _BEFORE = 40, 30, 10
 _MAX_WORDS = 6
+_EMPTY = frozenset(
+    "主播 直播 播间 说的 的是 没有 不是 就是 这个 那个 我们 你们 他们 一个 不能 可以 客服 商家 收到 "
+    "怎么 什么 不给 还是 已经 结果 现在 时候 的话 能不 不知 知道 自己 一样 不一 两个 东西 这款".split()
+)
+"""Pairs that say nothing about what is meant."""
+_POINTED = 2 * _WORDS
 
 
 class Ranked(NamedTuple):
@@ -50,7 +56,7 @@ def _score(claim: Claim, inquiry: Inquiry, sku_id: str) -> Ranked | None:
     elif claim.claim_type in inquiry.then and pointed >= _TOPIC:
         score = _THEN
         reasons.insert(0, f"{claim.claim_type} bears on such a dispute")
-    elif not inquiry.understood and pointed >= _TOPIC:
+    elif not inquiry.understood and pointed >= _POINTED:
         score = _THEN
     else:
         return None
@@ -95,4 +101,4 @@ def _shared(said: str, text: str) -> int:
 
 def _pairs(text: str) -> set[str]:
     pairs = (text[i : i + 2] for i in range(len(text) - 1))
-    return {p for p in pairs if all("\u4e00" <= c <= "\u9fff" for c in p)}
+    return {p for p in pairs if p not in _EMPTY and all("\u4e00" <= c <= "\u9fff" for c in p)}
