@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache
 from operator import eq, ge, gt, le, lt
@@ -142,9 +142,10 @@ class ScanIndex:
         self.documents |= {d.doc_id: d for d in given}
         return len(given)
 
-    def drop(self, broadcast_id: str) -> int:
+    def drop(self, broadcast_id: str, *, keep: Collection[str] = ()) -> int:
         """Forget a broadcast."""
-        gone = [d.doc_id for d in self.documents.values() if d.broadcast_id == broadcast_id]
+        ids = [d.doc_id for d in self.documents.values() if d.broadcast_id == broadcast_id]
+        gone = [doc_id for doc_id in ids if doc_id not in keep]
         for doc_id in gone:
             del self.documents[doc_id]
         return len(gone)

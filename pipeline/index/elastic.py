@@ -8,8 +8,9 @@ is removed by the next.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import (
@@ -69,10 +70,11 @@ class ElasticIndex:
         self._refresh(self._alias)
         return written
 
-    def drop(self, broadcast_id: str) -> int:
-        """Remove a broadcast's documents; how many."""
+    def drop(self, broadcast_id: str, *, keep: Collection[str] = ()) -> int:
+        """Remove a broadcast's documents but those of the ids to ``keep``; how many."""
         self.ensure()
-        ids = list(self._ids(broadcast_id))
+        kept = frozenset(keep)
+        ids = [doc_id for doc_id in self._ids(broadcast_id) if doc_id not in kept]
         write_all((("delete", doc_id, None) for doc_id in ids), self._send(self._alias))
         self._refresh(self._alias)
         return len(ids)
@@ -229,6 +231,11 @@ def _client(settings: IndexSettings) -> Elasticsearch:
         more["api_key"] = settings.api_key.get_secret_value()
     if settings.ca_file:
         more["ca_certs"] = settings.ca_file
+    if settings.ca_file and not Path(settings.ca_file).is_file():
+        raise ConfigError(
+            f"index.ca_file {settings.ca_file}: no such file",
+            hint="name a PEM file, or leave it empty",
+        )
     try:
         return Elasticsearch(
             settings.url, request_timeout=settings.timeout_s, max_retries=2, **more

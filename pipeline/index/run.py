@@ -27,6 +27,8 @@ def index_broadcast(
 ) -> int:
     """Replace everything the index holds of a broadcast; how many documents it now holds.
 
+    What stays the same stays findable meanwhile.
+
     Raises:
         IndexUnavailable, MappingConflict, PartialWrite.
     """
@@ -41,8 +43,9 @@ def index_broadcast(
         )
     )
     index.ensure()
-    index.drop(revision.broadcast.broadcast_id)
-    return index.put(documents)
+    written = index.put(documents)
+    index.drop(revision.broadcast.broadcast_id, keep=[d.doc_id for d in documents])
+    return written
 
 
 def rebuild(index: EvidenceIndex, documents: Iterable[Document]) -> int:

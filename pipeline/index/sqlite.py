@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -68,13 +68,13 @@ class SqliteIndex:
         with self._writer(), self._open() as db:
             return _write(db, documents)
 
-    def drop(self, broadcast_id: str) -> int:
-        """Remove a broadcast's documents; how many."""
+    def drop(self, broadcast_id: str, *, keep: Collection[str] = ()) -> int:
+        """Remove a broadcast's documents but those of the ids to ``keep``; how many."""
         self.ensure()
         with self._writer(), self._open() as db, _transaction(db):
-            ids = db.execute(
-                "SELECT id FROM docs WHERE broadcast_id = ?", [broadcast_id]
-            ).fetchall()
+            kept = frozenset(keep)
+            rows = db.execute("SELECT id, doc_id FROM docs WHERE broadcast_id = ?", [broadcast_id])
+            ids = [(row[0],) for row in rows if row[1] not in kept]
             _remove(db, ids)
             return len(ids)
 

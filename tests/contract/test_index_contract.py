@@ -204,6 +204,7 @@ def test_a_dropped_broadcast_is_gone_and_the_others_stay(index: Any) -> None:
     index.put([line("b1/s0", "甲天"), line("b2/s0", "乙天", broadcast_id="b2")])
     assert index.drop("b1") == 1
     assert index.drop("b1") == 0
+    assert index.drop("b2", keep=["b2/s0"]) == 0
     assert ids(search(index, "天")) == ["b2/s0"]
 
 
