@@ -195,7 +195,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("action", choices=["install", "start", "stop", "status"])
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
-    parser.add_argument("--dir", "--state", dest="state", type=Path, help="default: s3/ in the cache")
+    parser.add_argument(
+        "--dir", "--state", dest="state", type=Path, help="default: s3/ in the cache"
+    )
     chosen = parser.parse_args()
     state = (chosen.state or cache() / "s3").absolute()
     if chosen.action == "install":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def test_example_holds_the_defaults(tmp_path: Path) -> None:
 
 def test_every_setting_is_explained() -> None:
     lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in itertools.pairwise(lines):
         if " = " in line and not line.startswith("#"):
             assert len(before) > len("# x"), line
             assert before.startswith("# "), line
