@@ -93,7 +93,7 @@ class TranscribeSettings(_Part):
     """0: all cores."""
     batch_chunks: int = Field(default=8, ge=1)
     """Chunks decoded together; never changes their text."""
-    beam_size: int = Field(default=1, ge=1)
+    beam_size: int = Field(default=5, ge=1)
     """Beam width."""
     chunk_max_ms: int = Field(default=30_000, le=30_000)
     """Longest chunk."""

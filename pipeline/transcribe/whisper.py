@@ -79,8 +79,8 @@ class WhisperTranscriber:
         self._files = files
         self._settings = settings
         self._model = _load(files, settings)
-        self._first = Decoding(settings.beam_size, True, 1000, 0)
-        self._retry = Decoding(max(5, settings.beam_size), False, 1100, 4)
+        self._first = Decoding(settings.beam_size, False, 1000, 0)
+        self._retry = Decoding(max(5, settings.beam_size), True, 1100, 4)
 
     @property
     def producer(self) -> str:
@@ -108,7 +108,7 @@ class WhisperTranscriber:
         Args:
             chunks: Audio; what is beyond 30 s is refused.
             language: ``zh``, ``en``, or empty to decide for each chunk.
-            retry: Use the second set of options (beam search, no repeats, no time tokens).
+            retry: Use the second set of options (beam search, no repeats, time tokens).
 
         Raises:
             TranscriptionFailed: a chunk is too long, or the model failed.
