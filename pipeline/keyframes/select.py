@@ -28,6 +28,7 @@ SCENE_GAP_MS = 20_000
 _KEPT_BEFORE = 6
 _SHARPNESS_BEFORE = 15
 _BLURRED_SHARE = 0.35
+_BLURRED_RUN = 2
 
 
 class Decision(NamedTuple):
@@ -55,6 +56,7 @@ class Selector:
         self._kept_ms: int | None = None
         self._hashes: deque[int] = deque(maxlen=_KEPT_BEFORE)
         self._sharp: deque[int] = deque(maxlen=_SHARPNESS_BEFORE)
+        self._soft_run = 0
 
     def near_change(self, at_ms: int) -> bool:
         """Whether the schedule puts a product change near."""
@@ -75,7 +77,10 @@ class Selector:
         """Whether a picture is far less sharp than those before it (and can be spared)."""
         usual = median(self._sharp) if len(self._sharp) >= 3 else 0
         self._sharp.append(measures.sharpness)
-        return measures.sharpness < _BLURRED_SHARE * usual and not self._overdue(at_ms)
+        soft = measures.sharpness < _BLURRED_SHARE * usual and not self._overdue(at_ms)
+        # Motion and fades pass; a picture that stays soft is how the room looks now.
+        self._soft_run = self._soft_run + 1 if soft else 0
+        return soft and self._soft_run <= _BLURRED_RUN
 
     def decide(
         self, measures: Measures, *, at_ms: int, new_text: bool, refused: bool = False

@@ -128,17 +128,17 @@ class Tracker:
 
     def take(self, seen: Sequence[SeenText], *, region: Box, keyframe: int) -> list[Track]:
         """What was read in a region of the latest picture; the lines that are new."""
-        now_ms, grey, scale = self._past[-1]
+        _, grey, scale = self._past[-1]
         inside = [t for t in self.open if _holds(region, t.place)]
         left = list(seen)
         for rule in (_at_place, _same_at_place, _moved):
             left = [s for s in left if not self._continue(s, inside, rule, grey, scale)]
+        fresh = [self._start(s, keyframe, grey, scale) for s in left]
         for track in inside:
             if track.doubt_ms is not None:
                 self._close(track, track.doubt_ms)
-            elif any(overlap_share(track.place, s.box) >= 0.4 for s in left):
-                self._close(track, now_ms)
-        fresh = [self._start(s, keyframe, grey, scale) for s in left]
+            elif over := [f for f in fresh if overlap_share(track.place, f.box) >= 0.4]:
+                self._close(track, min(f.start_ms for f in over))
         self.open.extend(fresh)
         return fresh
 

@@ -51,7 +51,7 @@ class TextWatch:
         if read is None or last is None or read.shape != edges.shape:
             self._read = np.zeros_like(edges)
             return None
-        changed = differs(read, edges)
+        changed = differs(read, edges) & (_tile_means(edges) > _WRITING_ENERGY / 2)
         still = ~differs(last, edges)
         return Change(settled=changed & still, moving=changed & ~still)
 
