@@ -15,6 +15,11 @@ from pipeline.ports import EvidenceIndex
 MOST_HITS = 1000
 
 
+def printable(text: str) -> str:
+    """A typed text without the lone surrogates that a command line may hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def index_broadcast(
     index: EvidenceIndex,
     revision: Revision,
@@ -78,17 +83,18 @@ def search(
         QueryError: the query, the page size or the cursor cannot be understood.
         IndexUnavailable, MappingConflict.
     """
+    text = printable(text)
     if not 1 <= size <= MOST_HITS:
         raise QueryError(f"{size} hits on a page", hint=f"ask for 1 to {MOST_HITS}")
     narrowed = filters(
-        sku=sku,
-        claim_type=claim_type,
-        host=host,
-        merchant=merchant,
-        broadcast=broadcast,
-        polarity=polarity,
-        source=source,
-        kind=kind,
+        sku=printable(sku),
+        claim_type=printable(claim_type),
+        host=printable(host),
+        merchant=printable(merchant),
+        broadcast=printable(broadcast),
+        polarity=printable(polarity),
+        source=printable(source),
+        kind=printable(kind),
         after=after,
         before=before,
     )

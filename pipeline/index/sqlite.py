@@ -64,13 +64,13 @@ class SqliteIndex:
         Raises:
             IndexUnavailable, MappingConflict, IndexingError.
         """
-        self.ensure()
+        self._made()
         with self._writer(), self._open() as db:
             return _write(db, documents)
 
     def drop(self, broadcast_id: str, *, keep: Collection[str] = ()) -> int:
         """Remove a broadcast's documents but those of the ids to ``keep``; how many."""
-        self.ensure()
+        self._made()
         with self._writer(), self._open() as db, _transaction(db):
             kept = frozenset(keep)
             rows = db.execute("SELECT id, doc_id FROM docs WHERE broadcast_id = ?", [broadcast_id])
@@ -84,7 +84,7 @@ class SqliteIndex:
         Raises:
             QueryError, IndexUnavailable, MappingConflict.
         """
-        self.ensure()
+        self._made()
         with self._open() as db, _transaction(db):
             return answer(db, query)
 
@@ -103,9 +103,14 @@ class SqliteIndex:
 
     def count(self) -> int:
         """Documents in the index, summaries included."""
-        self.ensure()
+        self._made()
         with self._open() as db:
             return int(db.execute("SELECT COUNT(*) FROM docs").fetchone()[0])
+
+    def _made(self) -> None:
+        """As :meth:`ensure`, but the schema is left to be checked on opening."""
+        if self._serving() is None:
+            self.ensure()
 
     def _serving(self) -> Path | None:
         """The file that ``current`` names; None when there is none."""

@@ -114,6 +114,7 @@ def column_tokens(*texts: str) -> str:
     return f"{tokens.grams} {tokens.ones}".strip()
 
 
+@lru_cache(maxsize=1024)
 def query_tokens(text: str) -> QueryTokens:
     """The forms of one search term (a word, or a quoted phrase)."""
     squashed = _clamp(squash(text).text, _REPEATS_ASKED)
