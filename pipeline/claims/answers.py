@@ -12,7 +12,7 @@ from pipeline.model import Polarity
 
 _ANSWER_ZH = re.compile(
     r"(?:(?P<echo>[\u4e00-\u9fffa-z#]{1,8}),)?"
-    r"(?P<s>(?P<no>不是|没有|没|不能|不可以|不会|不行|不含|不带|不用|不支持)|(?P<yes>是的|对的|对|有|可以|能|会|是))"
+    r"(?P<s>(?P<no>不是|没有|没|不能|不可以|不会|不行|不含|不带|不用|不支持)|(?P<yes>是的|对的|对|有|可以|能用|能|会|含|送|是))"
     r"(?P<tail>哦|的|啊|呀|哈|呢|滴|哒|亲|嘛)*(?=[,。! ]|$)"
 )
 _ANSWER_EN = re.compile(
@@ -40,7 +40,7 @@ def resolve_answer(
         end = answer.end()
     asked = _as_statement(before.shape.text)
     first = read_line(shape_of(asked), before="", book=book, setting=setting).kept
-    if not first or any(_same(first[0], k) for k in reading.kept):
+    if not first or any(_same(first[-1], k) for k in reading.kept):
         return reading
     if any(k.start < end and k.end > start for k in reading.kept):
         return reading
@@ -49,7 +49,7 @@ def resolve_answer(
     return reading._replace(
         kept=tuple(
             sorted(
-                [*reading.kept, _answered(first[0], start, end, bool(answer["no"]))],
+                [*reading.kept, _answered(first[-1], start, end, bool(answer["no"]))],
                 key=lambda c: c.start,
             )
         )

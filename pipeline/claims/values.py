@@ -175,6 +175,10 @@ def amount(found: Found, name: str, kind: str, setting: Setting) -> tuple[Number
     low, high = number.low, number.high
     if middle or tail.startswith("半"):
         low, high = low + Decimal("0.5"), high + Decimal("0.5")
+    elif tail.startswith("到#") and (at2 := text.find("#", at + 1)) in numbers:
+        high = numbers[at2].high
+    elif unit == "斤" and tail.startswith("#两") and (at2 := text.find("#", at + 1)) in numbers:
+        low = high = low + numbers[at2].low / 10
     elif tail.startswith("#") and (at2 := text.find("#", at + 1)) in numbers:
         part = numbers[at2].low
         low = high = low + part.scaleb(-len(plain(part)))
@@ -497,6 +501,58 @@ def fineness(found: Found, name: str, setting: Setting) -> str:
     return f"{metal}:{plain(Decimal(number).scaleb(2 - len(number)))}%" if number else metal
 
 
+_SPLIT = re.compile(r"[、,和跟与及/ ]|还有|另有|也有|另外有|#个|一个|#款|一款")
+_TONES = re.compile(r"[\u4e00-\u9fff]{1,3}?[白黑红蓝绿灰粉紫黄棕青橘]色?")
+
+
+def split(found: Found, name: str, _: Setting) -> str:
+    """A list in open words: its parts, separated by ``;``."""
+    parts = [p for p in _SPLIT.split(found.text(name)) if p]
+    if len(parts) == 1 and len(parts[0]) > 4:
+        run = re.match(r"[\u4e00-\u9fff]{2}(?=[\u4e00-\u9fff]{2,3}[红棕粉紫橘])", parts[0])
+        lead = [run[0]] if run and not _TONES.fullmatch(run[0]) else []
+        parts = lead + _TONES.findall(parts[0][len(lead[0]) if lead else 0 :])
+    return ";".join(parts)
+
+
+def colour_only(found: Found, name: str, _: Setting) -> str:
+    """The colour in 没有小麦色, 正红没有做."""
+    said = re.compile(r"没有?做|没有生产|没有|不做|没做|没出|停产了?|本季|今年|这[个批款]|的$|是$")
+    return said.sub("", found.text(name)).strip()
+
+
+def metric(found: Found, name: str, setting: Setting) -> str:
+    """A unit word as the unit of values; 斤 as half kilograms are left to ``content``."""
+    text = found.text(name)
+    for kind in ("weight", "volume"):
+        if text in setting.units[kind]:
+            factor, unit = setting.units[kind][text].split(" ", 1)
+            return unit if factor == "1" else f"x{factor}{unit}"
+    return text
+
+
+_FESTIVALS = {
+    "双11": "11-11",
+    "双12": "12-12",
+    "618": "06-18",
+    "元旦": "01-01",
+    "国庆": "10-01",
+    "年底": "12-31",
+}
+
+
+def festival(found: Found, name: str, setting: Setting) -> str:
+    """A sales day as a date; month and day as said."""
+    text = figures(found, name)
+    if setting.day is None:
+        return text
+    if text == "月底":
+        return month_end(found, name, setting)
+    if "月" in text:
+        return month_day(found, name, setting)
+    return f"{setting.day.year:04d}-{_FESTIVALS[text]}" if text in _FESTIVALS else text
+
+
 def trim(found: Found, name: str, _: Setting) -> str:
     """The words, without fillers at their ends."""
     return figures(found, name).strip(" ,的是有")
@@ -559,6 +615,10 @@ FUNCTIONS: dict[str, Callable[[Found, str, Setting], str]] = {
     "capacity": capacity,
     "carat": carat,
     "trim": trim,
+    "split": split,
+    "colour_only": colour_only,
+    "metric": metric,
+    "festival": festival,
     "fineness": fineness,
     "age": age,
     "bound": bound,
