@@ -17,7 +17,7 @@ from pydantic import Field
 
 from pipeline.errors import InputError
 from pipeline.media import run as media
-from pipeline.model import ClockMap, ClockSpan, Frozen, Recording, Transcript
+from pipeline.model import ClockMap, ClockSpan, Frozen, PacketIndex, Recording, Transcript
 from pipeline.provenance import VERSION, sha256_file
 from pipeline.timeline import Span, clock, from_utc_ms, srt_clock, subtract
 
@@ -135,12 +135,14 @@ def make_clip(
     name: str,
     recording_index: int = 0,
     claim_id: str | None = None,
+    index: PacketIndex | None = None,
 ) -> Clip:
     """Cut a span of the broadcast's timeline out of one of its recordings.
 
     ``recording_index`` says which recording of the clock map ``source`` is. Where only part
     of the span was recorded, that part is cut and ``missing`` lists the rest. ``name`` may be
-    anything: it is reduced to letters, digits, dots, dashes and underscores.
+    anything: it is reduced to letters, digits, dots, dashes and underscores. ``index`` is the
+    recording's sidecar; with it a long recording need not be read from its start.
 
     Raises:
         InputError: the span is empty, or the recording holds nothing of it.
@@ -157,10 +159,14 @@ def make_clip(
         work = Path(folder)
         bounds = _media_bounds(asked, inside, spans, margin_ms)
         result = media.cut(
-            source, start_ms=bounds.start_ms, end_ms=bounds.end_ms, out=work / f"{stem}.mp4"
+            source,
+            start_ms=bounds.start_ms,
+            end_ms=bounds.end_ms,
+            out=work / f"{stem}.mp4",
+            index=index,
         )
         at_ms = _to_media(max(asked.start_ms, inside[0].start_ms), inside[0])
-        shown = _picture(source, at_ms, work / f"{stem}.jpg") if result.has_video else None
+        shown = _picture(source, at_ms, index, work / f"{stem}.jpg") if result.has_video else None
         if transcript is not None:
             words = subtitles(transcript, spans=spans, cut=result)
             (work / f"{stem}.srt").write_text(words, encoding="utf-8")
@@ -323,7 +329,7 @@ def _ranges(recording: Recording, result: media.CutResult) -> tuple[ByteRange, .
     )
 
 
-def _picture(source: media.MediaSource, media_ms: int, out: Path) -> int:
-    picture = media.picture_at(source, media_ms=media_ms)
+def _picture(source: media.MediaSource, media_ms: int, index: PacketIndex | None, out: Path) -> int:
+    picture = media.picture_at(source, media_ms=media_ms, index=index)
     out.write_bytes(media.jpeg_bytes(picture.bgr))
     return picture.media_ms

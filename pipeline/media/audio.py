@@ -14,7 +14,7 @@ from pipeline.errors import NoAudio
 from pipeline.media.clock import to_ms
 from pipeline.media.packets import Reader, Timed
 from pipeline.media.source import MediaSource
-from pipeline.model import Hole
+from pipeline.model import Hole, PacketIndex
 
 if TYPE_CHECKING:
     from pipeline.ports import Audio
@@ -44,18 +44,20 @@ def audio_blocks(
     rate_hz: int = 16_000,
     block_ms: int = 30_000,
     report: list[Hole] | None = None,
+    index: PacketIndex | None = None,
 ) -> Iterator[AudioBlock]:
     """The sound of ``[start_ms, end_ms)`` in blocks of ``block_ms`` (the last is shorter).
 
     Without ``end_ms`` it ends with the last packet of sound or picture. Memory holds one
     block. ``report`` collects the holes: ``late_audio``, ``gap``, ``corrupt``, ``clock_jump``.
+    ``index`` saves reading from the start where only the middle is asked for.
 
     Raises:
         NoAudio: the recording has no sound. UnreadableMedia: it cannot be opened.
     """
     holes = [] if report is None else report
     out = _Blocks(start_ms=start_ms, end_ms=end_ms, rate_hz=rate_hz, block_ms=block_ms)
-    reader = Reader(source)
+    reader = Reader(source, index=index)
     decoder = _Decoder(rate_hz, holes)
     heard = False
     for timed in reader.read(from_us=max(0, start_ms * 1000 - _PREROLL_US)):

@@ -14,8 +14,9 @@ from typing import NamedTuple
 from pipeline.errors import InputError
 from pipeline.media.clock import to_ms
 from pipeline.media.mux import COPIED, Writer, coded_anew
-from pipeline.media.packets import Reader, Timed, codecs_of
+from pipeline.media.packets import Kind, Reader, Timed, codecs_of
 from pipeline.media.source import MediaSource
+from pipeline.model import PacketIndex
 from pipeline.provenance import sha256_file
 from pipeline.timeline import clock
 
@@ -45,8 +46,18 @@ class _Bounds(NamedTuple):
     end_us: int
 
 
-def cut(source: MediaSource, *, start_ms: int, end_ms: int, out: Path) -> CutResult:
+def cut(
+    source: MediaSource,
+    *,
+    start_ms: int,
+    end_ms: int,
+    out: Path,
+    index: PacketIndex | None = None,
+) -> CutResult:
     """Write the clip of media span ``[start_ms, end_ms)`` to ``out``, whole or not at all.
+
+    With the recording's packet ``index`` an FLV or MPEG-TS is entered near the span instead
+    of being read from its start; the clip is the same.
 
     Raises:
         InputError: the span is empty or beyond the recording.
@@ -59,14 +70,17 @@ def cut(source: MediaSource, *, start_ms: int, end_ms: int, out: Path) -> CutRes
         )
     codecs = codecs_of(source)
     anew = tuple(f"{kind}: {name}" for kind, name in codecs.items() if name not in COPIED[kind])
-    bounds = _bounds(source, start_ms * 1000, end_ms * 1000, pictures="video" in codecs)
+    kinds: frozenset[Kind] = frozenset({"video" if "video" in codecs else "audio"})
+    finder = Reader(source, kinds=kinds, index=index)
+    bounds = _bounds(finder, start_ms * 1000, end_ms * 1000)
+    packets = _chosen(Reader(source, index=index), bounds)
     part = out.with_name(f".{out.name}.part")
     try:
         if anew:
             end_us = coded_anew(source, part, start_us=bounds.start_us, end_us=bounds.end_us)
-            copied = _ranges_only(source, bounds)
+            copied = _ranges_only(packets)
         else:
-            copied = _copy(source, bounds, part)
+            copied = _copy(packets, bounds, part)
             end_us = copied.end_us
         if not copied.ranges or end_us <= start_ms * 1000:
             raise _nothing(source, start_ms, end_ms)
@@ -94,10 +108,9 @@ def _nothing(source: MediaSource, start_ms: int, end_ms: int) -> InputError:
     )
 
 
-def _bounds(source: MediaSource, start_us: int, end_us: int, *, pictures: bool) -> _Bounds:
+def _bounds(reader: Reader, start_us: int, end_us: int) -> _Bounds:
     """The span widened to whole groups of pictures; without pictures, to whole packets."""
     first, last = start_us, None
-    reader = Reader(source, kinds=frozenset({"video"} if pictures else {"audio"}))
     for timed in reader.read(from_us=start_us):
         if not timed.packet.is_keyframe or timed.packet.is_discard:
             continue
@@ -142,27 +155,27 @@ class _Copied:
         return tuple((part, low, high) for part, (low, high) in sorted(self._spans.items()))
 
 
-def _copy(source: MediaSource, bounds: _Bounds, out: Path) -> _Copied:
+def _copy(packets: Iterator[tuple[Timed, bool]], bounds: _Bounds, out: Path) -> _Copied:
     copied = _Copied()
     with Writer(out, start_us=bounds.start_us) as writer:
-        for timed, chosen in _chosen(source, bounds):
+        for timed, chosen in packets:
             copied.see(timed, chosen=chosen)
             if chosen:
                 writer.put(timed)
     return copied
 
 
-def _ranges_only(source: MediaSource, bounds: _Bounds) -> _Copied:
+def _ranges_only(packets: Iterator[tuple[Timed, bool]]) -> _Copied:
     copied = _Copied()
-    for timed, chosen in _chosen(source, bounds):
+    for timed, chosen in packets:
         copied.see(timed, chosen=chosen)
     return copied
 
 
-def _chosen(source: MediaSource, bounds: _Bounds) -> Iterator[tuple[Timed, bool]]:
+def _chosen(reader: Reader, bounds: _Bounds) -> Iterator[tuple[Timed, bool]]:
     """Packets near the span, and whether each belongs to it."""
     running = False
-    for timed in Reader(source).read(from_us=bounds.start_us):
+    for timed in reader.read(from_us=bounds.start_us):
         inside = bounds.start_us <= timed.pts_us < bounds.end_us
         if timed.kind == "video":
             if timed.packet.is_keyframe and not timed.packet.is_discard:

@@ -12,6 +12,7 @@ from pipeline.errors import UnreadableMedia
 from pipeline.media.clock import FLV_WRAP_US, TS_WRAP_US, Clock, Epoch
 from pipeline.media.layout import mp4_boxes, next_fragment
 from pipeline.media.source import MediaSource, Segment, audio_of, opened, video_of
+from pipeline.model import Gop, PacketIndex
 
 Kind = Literal["video", "audio"]
 KINDS: frozenset[Kind] = frozenset({"video", "audio"})
@@ -54,8 +55,15 @@ class Timed(NamedTuple):
 class Reader:
     """Reads a source once; ``clock`` and ``failures`` may be looked at afterwards."""
 
-    def __init__(self, source: MediaSource, *, kinds: frozenset[Kind] = KINDS) -> None:
+    def __init__(
+        self,
+        source: MediaSource,
+        *,
+        kinds: frozenset[Kind] = KINDS,
+        index: PacketIndex | None = None,
+    ) -> None:
         self.source = source
+        self._index = index
         self.clock: Clock | None = None
         self.failures: list[int] = []
         """Media microseconds at which the container's structure was broken."""
@@ -70,20 +78,37 @@ class Reader:
     def read(self, *, from_us: int = 0) -> Iterator[Timed]:
         """All packets, or those from the last key packet at or before ``from_us``.
 
-        Only containers with absolute clocks are entered in the middle; the others are
-        read (not decoded) from the start, because a wrap may lie before.
+        Containers with absolute clocks are entered in the middle. The others are too where
+        a packet index says that no clock jumps before; else they are read (not decoded) from
+        the start, because a wrap may lie before.
 
         Raises:
             UnreadableMedia: a segment cannot be opened.
         """
+        entry = self._entry(from_us)
         for segment in self.source.segments:
+            if entry is not None and segment.part < entry.part and self.clock is not None:
+                continue
             with _segment(self.source, segment) as (media, offset):
                 self._enter(media, segment)
+                if entry is not None and segment.part < entry.part:
+                    continue
                 if from_us > 0 and _seekable(media):
                     self._seek(media, segment.part, from_us)
+                elif entry is not None and entry.part == segment.part and not offset:
+                    _seek_to(media, entry.byte_start, byte=True)
                 yield from self._packets(media, segment.part, offset)
             if self.source.container == "fmp4":
                 yield from self._after_damage(segment.part)
+
+    def _entry(self, from_us: int) -> Gop | None:
+        """The group to begin at for an instant, one early for sound that lies before it."""
+        if self._index is None or from_us <= 0:
+            return None
+        if any(jump_ms * 1000 <= from_us for jump_ms in self._index.discontinuities_ms):
+            return None
+        before = [gop for gop in self._index.gops if gop.start_ms * 1000 <= from_us]
+        return before[-2] if len(before) > 1 else None
 
     def _after_damage(self, part: int) -> Iterator[Timed]:
         """The fragments of an MP4 behind box lengths that led the demuxer astray."""
@@ -206,11 +231,12 @@ def _seekable(media: Any) -> bool:
     return media.format.name.split(",")[0] in ("mov", "matroska", "wav", "flac", "ogg")
 
 
-def _seek_to(media: Any, raw_us: int) -> bool:
+def _seek_to(media: Any, place: int, *, byte: bool = False) -> bool:
+    """Go to a time in raw microseconds, or to a byte; whether that was possible."""
     import av.error
 
     try:
-        media.seek(max(0, raw_us), backward=True)
+        media.seek(max(0, place), backward=True, unsupported_byte_offset=byte)
     except av.error.FFmpegError:  # no index to seek by: reading on from the start is right too
         return False
     return True

@@ -13,7 +13,7 @@ from pipeline.errors import NoVideo
 from pipeline.media.clock import to_ms
 from pipeline.media.packets import Kind, Reader, Timed
 from pipeline.media.source import MediaSource
-from pipeline.model import Hole
+from pipeline.model import Hole, PacketIndex
 from pipeline.timeline import Span
 
 if TYPE_CHECKING:
@@ -67,17 +67,17 @@ def key_pictures(
         raise _no_video(source)
 
 
-def picture_at(source: MediaSource, *, media_ms: int) -> Picture:
+def picture_at(source: MediaSource, *, media_ms: int, index: PacketIndex | None = None) -> Picture:
     """The picture on screen at an instant: the last one shown at or before it.
 
-    Before the first picture, the first one.
+    Before the first picture, the first one. ``index`` saves reading from the start.
 
     Raises:
         NoVideo: the recording has no pictures, or none near it that can be decoded.
     """
     at_us = media_ms * 1000 + 499
     best: tuple[int, Any] | None = None
-    for shown_us, frame in _decoded(_group_at(source, at_us)):
+    for shown_us, frame in _decoded(_group_at(Reader(source, kinds=_PICTURES, index=index), at_us)):
         if best is None or best[0] < shown_us <= at_us or shown_us < best[0] > at_us:
             best = shown_us, frame
     if best is None:
@@ -139,10 +139,10 @@ def _key_frame(timed: Timed) -> Any | None:
     return next((frame for frame in found if not frame.is_corrupt), None)
 
 
-def _group_at(source: MediaSource, at_us: int) -> list[Timed]:
+def _group_at(reader: Reader, at_us: int) -> list[Timed]:
     """The packets from the key picture at or before an instant up to it."""
     group: list[Timed] = []
-    for timed in Reader(source, kinds=_PICTURES).read(from_us=at_us):
+    for timed in reader.read(from_us=at_us):
         if group and timed.dts_us > at_us:
             break
         starts = timed.packet.is_keyframe and not timed.packet.is_discard
