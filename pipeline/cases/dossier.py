@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pipeline.cases.coverage import Heard, heard, missing_gaps, with_touching
 from pipeline.cases.ranking import Ranked, rank
-from pipeline.cases.reasons import Inquiry, inquire
+from pipeline.cases.reasons import Inquiry, Reader, inquire
 from pipeline.cases.sentences import Findings, sentence
 from pipeline.cases.standing import standing
 from pipeline.model import (
@@ -33,7 +33,15 @@ MOMENT_MAX_MS = 30_000
 _MOMENT_TAIL_MS = 8_000
 _MAX_MOMENTS = 12
 _ROOM_TYPES = frozenset(
-    ["returns", "shipping_time", "freight", "authenticity", "price_guarantee", "after_sales", "warranty"]
+    [
+        "returns",
+        "shipping_time",
+        "freight",
+        "authenticity",
+        "price_guarantee",
+        "after_sales",
+        "warranty",
+    ]
 )
 
 
@@ -59,6 +67,7 @@ def answer(
     clock_map: ClockMap,
     bounds: Bounds = Bounds(),  # noqa: B008
     candidates: Sequence[Candidate] = (),
+    read: Reader | None = None,
 ) -> Dossier:
     """The dossier of an order, from one broadcast.
 
@@ -70,8 +79,9 @@ def answer(
         clock_map: Ties the timeline to wall-clock time.
         bounds: Below these the answer is *cannot say* rather than *not said*.
         candidates: Where the order named no single broadcast: the ranked ones.
+        read: Claim types in the buyer's words by the claim rules; asked only without a code.
     """
-    inquiry = inquire(order.reason_code, order.reason_text)
+    inquiry = inquire(order.reason_code, order.reason_text, read=read)
     ranked = rank(claims.claims, inquiry, sku_id=order.sku_id)
     moments = tuple(_moment(r, order, clock_map, bounds) for r in _apart(ranked)[:_MAX_MOMENTS])
     windows = union(w.span for w in claims.windows if w.sku_id == order.sku_id)

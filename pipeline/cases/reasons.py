@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from importlib import resources
 from typing import Any, NamedTuple, get_args
@@ -21,7 +21,7 @@ from pipeline.text.numerals import find_numbers
 
 OTHER = "other"
 _FILE = "reasons.toml"
-_STRONG, _WEAK = 2, 1
+_STRONG, _WEAK, _RULE = 2, 1, 3
 _ENOUGH = 1
 _CLOSE = 0.5
 
@@ -57,17 +57,25 @@ class Inquiry(NamedTuple):
     """The reasons behind it: the given code, then those read from the words."""
 
 
+Reader = Callable[[str], Sequence[ClaimType]]
+"""Claim types that the claim rules find in a text: buyers repeat what hosts promise."""
+
+
 class _Data(NamedTuple):
     reasons: dict[str, Reason]
     topics: dict[str, re.Pattern[str]]
 
 
-def inquire(reason_code: str, reason_text: str) -> Inquiry:
-    """What the code and the words of a dispute ask for. The code decides where it is known."""
+def inquire(reason_code: str, reason_text: str, *, read: Reader | None = None) -> Inquiry:
+    """What the code and the words of a dispute ask for. The code decides where it is known.
+
+    ``read`` adds what the claim rules find in the buyer's words; asked only without a code.
+    """
     data = _data()
     text = normal_text(reason_text)
     code = reason_code.strip().lower()
-    heard = _codes_in(text, data)
+    found = read(reason_text) if read and text and code not in data.reasons else ()
+    heard = _codes_in(text, data, frozenset(found))
     if code == OTHER or (code not in data.reasons and OTHER in heard):
         return Inquiry((), (), frozenset(), frozenset(), True, True, text, (OTHER,))
     known = code in data.reasons
@@ -101,9 +109,12 @@ def _plain(number: Any) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _codes_in(text: str, data: _Data) -> tuple[str, ...]:
+def _codes_in(text: str, data: _Data, found: frozenset[ClaimType]) -> tuple[str, ...]:
     """The reasons the words give, best first; ``other`` alone where it weighs as much."""
-    points = {code: _points(text, reason) for code, reason in data.reasons.items()}
+    points = {
+        code: _points(text, reason) + _RULE * len(found.intersection(reason.first))
+        for code, reason in data.reasons.items()
+    }
     best = max((p for code, p in points.items() if code != OTHER), default=0)
     if points.get(OTHER, 0) >= max(best, _ENOUGH):
         return (OTHER,)

@@ -13,7 +13,19 @@ from pipeline.cases.dossier import Bounds, answer, unanswered
 from pipeline.cases.keyring import KeyRing
 from pipeline.cases.orders import OrderBook
 from pipeline.cases.orders_file import OrdersFile, read_orders
-from pipeline.model import Broadcast, Candidate, ClaimSet, ClockMap, Dossier, Order, Transcript
+from pipeline.cases.reasons import Reader
+from pipeline.model import (
+    Broadcast,
+    Candidate,
+    ClaimSet,
+    ClaimType,
+    ClockMap,
+    Dossier,
+    Line,
+    Order,
+    Transcript,
+)
+from pipeline.ports import ClaimDetector
 
 _CLOSE_PM = 100
 
@@ -51,6 +63,18 @@ def import_orders(payload: bytes, *, file_name: str, book: OrderBook) -> Importe
     return Imported(ids, new, len(ids) - new, found.warnings)
 
 
+def reader_of(detector: ClaimDetector) -> Reader:
+    """The claim rules as a reader of buyers' words (说好四十八小时发货 is about shipping)."""
+
+    def read(text: str) -> tuple[ClaimType, ...]:
+        line = Line(line_id="s0", source="speech", index=0, start_ms=0, end_ms=1, text=text)
+        buyer = Broadcast(broadcast_id="order", language="en" if text.isascii() else "zh")
+        found = detector.detect(buyer, [line], screen=None, work_key="0" * 64)
+        return tuple(dict.fromkeys(claim.claim_type for claim in found.claims))
+
+    return read
+
+
 def answer_order(
     order: Order,
     *,
@@ -58,6 +82,7 @@ def answer_order(
     known: Callable[[], Iterable[Known]],
     bounds: Bounds,
     lookback_ms: int,
+    read: Reader | None = None,
 ) -> Dossier:
     """The answer to an order, from the broadcast it names or the likeliest one.
 
@@ -67,6 +92,7 @@ def answer_order(
         known: The broadcasts to choose from; asked only where the order names not exactly one.
         bounds: Below these the answer is *cannot say* rather than *not said*.
         lookback_ms: How long before the order a broadcast may have ended.
+        read: See :func:`reader_of`.
     """
     if len(order.broadcast_ids) == 1:
         ranked: tuple[Candidate, ...] = ()
@@ -87,6 +113,7 @@ def answer_order(
         clock_map=found.clock_map,
         bounds=bounds,
         candidates=ranked,
+        read=read,
     )
     return _warned(dossier, ranked)
 
@@ -111,4 +138,5 @@ __all__ = [
     "candidates",
     "import_orders",
     "read_orders",
+    "reader_of",
 ]

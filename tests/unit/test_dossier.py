@@ -352,3 +352,25 @@ def test_answer_order_chooses_warns_and_says_when_there_is_none():
     missing = ask_with(order(broadcast_ids=("gone",)), ())
     assert missing.verdict == "cannot_say"
     assert "gone" in missing.warnings[0]
+
+
+def test_the_claim_rules_read_words_the_lexicon_does_not_know():
+    words = "茶叶说发两饼结果短斤少了"
+    asked = []
+
+    def read(text):
+        asked.append(text)
+        return ("quantity",)
+
+    assert "quantity" in inquire("", words, read=read).first
+    assert inquire("warranty_refused", words, read=read).first == ("warranty",)
+    assert asked == [words], "a known code decides alone"
+    found = answer(
+        order(reason_code="", reason_text="嗯嗯"),
+        broadcast=broadcast(),
+        transcript=transcript(),
+        claims=ClaimSet(broadcast_id="b", claims=(claim(1, "warranty", 74),)),
+        clock_map=clock(),
+        read=lambda _: ("warranty",),
+    )
+    assert found.verdict == "found"
