@@ -123,7 +123,7 @@ def _described(given: Given, looked: Sequence[_Looked], asked: Broadcast) -> Rev
 
 def _clock_map(broadcast: Broadcast, looked: Sequence[_Looked], end_ms: int) -> ClockMap:
     if not looked:
-        return _transcript_clock(broadcast, end_ms)
+        return transcript_clock(broadcast, end_ms)
     starts = {item.file: item.started_at for item in broadcast.recordings}
     clocks = [
         media.RecordingClock(
@@ -142,7 +142,7 @@ def _clock_map(broadcast: Broadcast, looked: Sequence[_Looked], end_ms: int) -> 
     )
 
 
-def _transcript_clock(broadcast: Broadcast, end_ms: int) -> ClockMap:
+def transcript_clock(broadcast: Broadcast, end_ms: int) -> ClockMap:
     """Without a recording the description's clock is all there is: one span, no media time."""
     uncertainty = broadcast.started_at_uncertainty_ms
     span = ClockSpan(

@@ -29,6 +29,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("commands_system", "Say what is in the workspace."),
     "models": ("commands_system", "List recognition models."),
     "doctor": ("commands_system", "Check the set-up, limits and what is missing."),
+    "evaluate": ("commands_evaluate", "Score labelled broadcasts."),
     "flows": ("commands_system", "Run a broadcast as a Prefect flow."),
 }
 

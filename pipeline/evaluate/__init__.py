@@ -1,0 +1,1 @@
+"""Scoring against labelled broadcasts; the only room that reads labels."""
