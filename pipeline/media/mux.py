@@ -71,7 +71,9 @@ class Writer:
         media = timed.stream.container
         for kind, stream in (("video", video_of(media)), ("audio", audio_of(media))):
             if stream is not None:
-                self._streams[kind] = self._file.add_stream_from_template(stream, opaque=True)
+                copy = self._file.add_stream_from_template(stream, opaque=True)
+                copy.codec_context.bit_rate = 0  # a running guess: depends on what was read
+                self._streams[kind] = copy
 
     def _write_all(self, waiting: list[Timed], until_us: int | None) -> None:
         """Packets without a decoding time get times that lead up to the first known one."""

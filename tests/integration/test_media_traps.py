@@ -422,6 +422,19 @@ def test_same_clip_same_bytes(master: Path, tmp_path: Path) -> None:
     assert 0 < start < end <= master.stat().st_size
 
 
+@pytest.mark.parametrize("form", tuple(made.FORMS))
+def test_index_changes_nothing_but_the_way(master: Path, tmp_path: Path, form: str) -> None:
+    source = open_source(made.contained(master, tmp_path, form))
+    index = inspect(source).sidecar
+    plain = cut(source, start_ms=8_100, end_ms=9_200, out=tmp_path / "a.mp4")
+    quick = cut(source, start_ms=8_100, end_ms=9_200, out=tmp_path / "b.mp4", index=index)
+    assert quick._replace(path=plain.path) == plain
+    assert made.code_ms(picture_at(source, media_ms=8_900, index=index).bgr) == 8_880
+    blocks = audio_blocks(source, start_ms=7_500, end_ms=11_000, index=index)
+    loud = made.beep_ms(np.concatenate([b.samples for b in blocks]))
+    close([n + 7_500 for n in loud], [8, 10])
+
+
 def test_ffmpeg_is_there() -> None:
     assert ffmpeg_version()[0].isdigit()
 
