@@ -38,9 +38,8 @@ def resolve_answer(
     start, end = answer.span("s")
     if answer.groupdict().get("tail"):
         end = answer.end()
-    asked = _as_statement(before.shape.text)
-    first = read_line(shape_of(asked), before="", book=book, setting=setting).kept
-    if not first or any(_same(first[-1], k) for k in reading.kept):
+    asked = _asked_for(before.shape.text, book, setting)
+    if asked is None or any(_same(asked, k) for k in reading.kept):
         return reading
     if any(k.start < end and k.end > start for k in reading.kept):
         return reading
@@ -49,11 +48,27 @@ def resolve_answer(
     return reading._replace(
         kept=tuple(
             sorted(
-                [*reading.kept, _answered(first[-1], start, end, bool(answer["no"]))],
+                [*reading.kept, _answered(asked, start, end, bool(answer["no"]))],
                 key=lambda c: c.start,
             )
         )
     )
+
+
+def _asked_for(question: str, book: RuleBook, setting: Setting) -> Candidate | None:
+    """The claim that a plain yes would make; a bare noun is tried as 没有 + noun."""
+    asked = _as_statement(question)
+    found = read_line(shape_of(asked), before="", book=book, setting=setting).kept
+    if found:
+        return found[-1]
+    noun = asked.removeprefix("有").removeprefix("是").removeprefix("会").rstrip("的")
+    denied = ("没有" + noun, "不" + noun, "不是" + noun) if noun and not noun.isascii() else ()
+    for text in denied:
+        for candidate in read_line(shape_of(text), before="", book=book, setting=setting).kept:
+            if candidate.touch.polarity == "negate":
+                affirmed = candidate.touch._replace(polarity="affirm")
+                return candidate._replace(touch=affirmed)
+    return None
 
 
 def _answered(asked: Candidate, start: int, end: int, no: bool) -> Candidate:

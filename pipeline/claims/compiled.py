@@ -73,7 +73,7 @@ class Vocabulary:
         """The lexicon's words as they stand in a shape."""
         if name not in self._forms:
             words = (w for w, _ in words_of(self.lexicons[name]))
-            self._forms[name] = {_shaped_word(w) for w in words}
+            self._forms[name] = {_shaped_word(w) for w in words} - {"", "#", "#%"}
         return self._forms[name]
 
     def alternatives(self, name: str) -> str:

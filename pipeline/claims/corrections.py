@@ -29,6 +29,7 @@ def settle(reading: LineReading, *, book: RuleBook, setting: Setting) -> LineRea
     if restated is not None:
         kept = [k for k in kept if k.start >= restated.end or k.end <= restated.start]
         kept.append(restated)
+    kept = [k._replace(marks=(*k.marks, mark)) if k.end > mark.words[0] else k for k in kept]
     if _EARLIER.search(reading.shape.text[: mark.words[0]]):
         return reading._replace(kept=tuple(sorted(kept, key=lambda c: c.start)))
     later = {

@@ -19,6 +19,7 @@ from pipeline.claims.compiled import RuleBook
 from pipeline.claims.completion import with_windows
 from pipeline.claims.corrections import link_corrections, settle
 from pipeline.claims.corroborate import corroborate
+from pipeline.claims.english import currency_of
 from pipeline.claims.listing import compare
 from pipeline.claims.products import SkuLinker
 from pipeline.claims.review import review_of
@@ -30,7 +31,7 @@ from pipeline.provenance import sha256_hex
 
 CODE_VERSION = "1"
 """Raised whenever a change of code can change a claim."""
-_CURRENCY = {"zh": "CNY", "en": "USD"}
+_CURRENCY = {"zh": "CNY"}
 
 
 class RuleDetector:
@@ -61,7 +62,7 @@ class RuleDetector:
     ) -> ClaimSet:
         """All claims and product windows; never raises on what a line says."""
         linker = SkuLinker(broadcast, lines, screen)
-        setting = self._setting(broadcast)
+        setting = self._setting(broadcast, lines)
         writer = _Writer(broadcast, linker, self.producer, work_key)
         before: LineReading | None = None
         for line in lines:
@@ -103,8 +104,8 @@ class RuleDetector:
         reading = settle(reading, book=self.book, setting=setting)
         return resolve_answer(reading, before, book=self.book, setting=setting)
 
-    def _setting(self, broadcast: Broadcast) -> Setting:
-        currency = broadcast.currency or _CURRENCY.get(broadcast.language, "CNY")
+    def _setting(self, broadcast: Broadcast, lines: Sequence[Line] = ()) -> Setting:
+        currency = broadcast.currency or _currency(broadcast, lines)
         day = None
         if broadcast.started_at is not None:
             day = broadcast.started_at.date()
@@ -170,6 +171,15 @@ class _Writer:
         return tuple(dict.fromkeys(c for c in found if c.words))
 
 
+def _currency(broadcast: Broadcast, lines: Sequence[Line]) -> str:
+    """Of the language, and in English of the money words used."""
+    if not broadcast.language.startswith("en"):
+        return _CURRENCY.get(broadcast.language, "CNY")
+    offset = broadcast.started_at.utcoffset() if broadcast.started_at else None
+    spoken = " ".join(line.text for line in lines)
+    return currency_of(spoken, offset.total_seconds() / 3600 if offset is not None else None)
+
+
 def _words(line: Line, shape: Shape, span: tuple[int, int]) -> str:
     start, end = shape.verbatim(*span)
     return line.text[start:end].strip()
@@ -181,8 +191,12 @@ def _probability(line: Line, start: int, end: int) -> int:
     return sum(chars) // len(chars) if chars else line.prob_pm
 
 
+def _name(path: Path) -> str:
+    return path.name
+
+
 def _digest(folder: Path) -> str:
     digest = hashlib.sha256(f"claims {CODE_VERSION}\n".encode())
-    for path in sorted([*folder.glob("*.toml"), *Path(__file__).parent.glob("*.toml")]):
+    for path in sorted([*folder.glob("*.toml"), *Path(__file__).parent.glob("*.toml")], key=_name):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.claims.compiled import RuleBook
 from pipeline.claims.rules import read_rules
 from pipeline.claims.selftest import check_cue, check_rule
-from pipeline.claims.compiled import RuleBook
 from pipeline.errors import RuleError
 
 SOURCE = read_rules()
