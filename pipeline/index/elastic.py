@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
 
 _PAGE = 1000
+_FILLING = "-filling"
 
 
 class ElasticIndex:
@@ -55,7 +56,7 @@ class ElasticIndex:
             return
         with _translated():
             if not self._client.indices.exists_alias(name=self._alias):
-                self._create(f"{self._alias}-000001", alias=True)
+                self._create(f"{self._alias}-000001", alias=self._alias)
             self._check()
         self._known = True
 
@@ -97,9 +98,9 @@ class ElasticIndex:
         """
         name = f"{self._alias}-{uuid.uuid4().hex[:12]}"
         with _translated():
-            self._create(name, alias=False)
+            self._create(name, alias=f"{name}{_FILLING}")
         try:
-            written = write_all(_puts(documents), self._send(name))
+            written = write_all(_puts(documents), self._send(f"{name}{_FILLING}"))
             with _translated():
                 self._serve(name)
         except BaseException:
@@ -122,25 +123,27 @@ class ElasticIndex:
                 self._client.indices.delete(index=name, ignore_unavailable=True)
         self._known = False
 
-    def _create(self, name: str, *, alias: bool) -> None:
+    def _create(self, name: str, *, alias: str) -> None:
+        """An empty index; all writes go through an alias, so that none can make an index."""
         from elasticsearch import BadRequestError
 
+        serving = alias == self._alias
         body = mappings()
         body["_meta"]["alias"] = self._alias
         settings = {
             "number_of_shards": self._settings.shards,
-            "number_of_replicas": self._settings.replicas if alias else 0,
-            "refresh_interval": "1s" if alias else "-1",
+            "number_of_replicas": self._settings.replicas if serving else 0,
+            "refresh_interval": "1s" if serving else "-1",
         }
         try:
             self._client.indices.create(
                 index=name,
                 mappings=body,
                 settings=settings,
-                aliases={self._alias: {"is_write_index": True}} if alias else None,
+                aliases={alias: {"is_write_index": True}},
             )
         except BadRequestError as error:  # another process was first
-            if error.error != "resource_already_exists_exception" or not alias:
+            if error.error != "resource_already_exists_exception" or not serving:
                 raise
 
     def _serve(self, name: str) -> None:
@@ -155,8 +158,9 @@ class ElasticIndex:
         self._client.indices.refresh(index=name)
         old = [other for other in self._own() if other != name]
         add = {"add": {"index": name, "alias": self._alias, "is_write_index": True}}
+        filled = {"remove": {"index": name, "alias": f"{name}{_FILLING}"}}
         gone = [{"remove_index": {"index": other}} for other in old]
-        self._client.indices.update_aliases(actions=[add, *gone])
+        self._client.indices.update_aliases(actions=[add, filled, *gone])
 
     def _own(self) -> list[str]:
         """The indices made for this alias, serving or left behind."""
@@ -200,7 +204,9 @@ class ElasticIndex:
         def send(lines: list[Any]) -> dict[str, Any] | None:
             with _translated():
                 try:
-                    reply: dict[str, Any] = self._client.bulk(index=index, operations=lines).body
+                    reply: dict[str, Any] = self._client.bulk(
+                        index=index, operations=lines, require_alias=True
+                    ).body
                 except ApiError as error:
                     if error.status_code in (429, 503):
                         return None

@@ -86,6 +86,10 @@ def _sort_out(
     for action, item in zip(sent, reply["items"], strict=True):
         result = item[action[0]]
         status = int(result["status"])
+        if result.get("error", {}).get("type") == "index_not_found_exception":
+            raise IndexUnavailable(
+                "the index is gone, or another rebuild replaced it", hint="run: evidence rebuild"
+            )
         if status in _BUSY:
             yield action
         elif status >= 300 and not (action[0] == "delete" and status == 404):

@@ -201,6 +201,15 @@ def test_a_cluster_out_of_disk_is_unavailable_and_loses_nothing(
     assert search(index, "七天").total == 1
 
 
+def test_a_removed_index_is_never_made_again_by_a_write(proxy: Proxy, index: ElasticIndex) -> None:
+    connect(proxy, alias=index._alias).remove()
+    with pytest.raises(IndexUnavailable, match="evidence rebuild"):
+        index.put([DOCUMENT])
+    fresh = connect(proxy, alias=index._alias)
+    assert fresh.swap([DOCUMENT]) == 1
+    assert search(fresh, "七天").total == 1
+
+
 def test_a_slow_cluster_times_out_as_unavailable(proxy: Proxy, index: ElasticIndex) -> None:
     slow = connect(proxy, alias=index._alias, timeout_s=1)
     slow.ensure()
