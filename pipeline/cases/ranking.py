@@ -5,12 +5,15 @@ Claims for and against rank alike: a denial clears a merchant as a promise binds
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from pipeline.cases.reasons import Inquiry, numbers_in, topics_in
 from pipeline.model import Claim
 from pipeline.text.normal import normal_text
+from pipeline.text.stems import stem
 
 _FIRST, _THEN = 1000, 300
 _BY_ORDER_OF_TYPE = 20
@@ -59,6 +62,11 @@ _EMPTY = frozenset(
     ]
 )
 """Pairs that say nothing about what is meant."""
+_WORD = re.compile(r"[a-z]{4,}")
+_EMPTY_WORDS = (
+    "host said says told stream that this they them what when with from have been were "
+    "just only very than then does didn don't item order ordered received sent came"
+)
 _POINTED = 2 * _WORDS
 
 
@@ -132,8 +140,18 @@ def _pointed(claim: Claim, inquiry: Inquiry) -> tuple[int, list[str]]:
 
 
 def _shared(said: str, text: str) -> int:
-    """How many pairs of neighbouring Chinese characters both texts have."""
-    return len(_pairs(said) & _pairs(text))
+    """How many pairs of neighbouring Chinese characters both have; a Latin word counts as two."""
+    return len(_pairs(said) & _pairs(text)) + 2 * len(_words(said) & _words(text))
+
+
+def _words(text: str) -> set[str]:
+    """The stems of the longer Latin words, without those that say nothing."""
+    return {stem(w) for w in _WORD.findall(text)} - _empty_stems()
+
+
+@lru_cache(maxsize=1)
+def _empty_stems() -> frozenset[str]:
+    return frozenset(stem(w) for w in _EMPTY_WORDS.split())
 
 
 def _pairs(text: str) -> set[str]:

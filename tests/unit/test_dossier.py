@@ -374,3 +374,15 @@ def test_the_claim_rules_read_words_the_lexicon_does_not_know():
         read=lambda _: ("warranty",),
     )
     assert found.verdict == "found"
+
+
+def test_words_that_name_no_reason_still_find_the_claim_they_repeat():
+    claims = [
+        claim(1, "gift", 20, quote="we throw in a carabiner", value=("carabiner x1",)),
+        claim(2, "material", 30, quote="鸡翅木的", value=("鸡翅木",)),
+        claim(3, "colour", 40, quote="黑色", value=("黑色",)),
+    ]
+    english = ask(order(reason_code="", reason_text="where's that carabiner"), claims)
+    chinese = ask(order(reason_code="", reason_text="筷子根本不是鸡翅木"), claims)
+    assert [m.claim_id for m in english.moments] == ["c1"]
+    assert [m.claim_id for m in chinese.moments] == ["c2"]
