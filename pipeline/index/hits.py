@@ -12,9 +12,8 @@ from pipeline.errors import QueryError
 from pipeline.index.answer import MATCHES, BroadcastCoverage, Hit, SearchCoverage
 from pipeline.index.documents import Document
 from pipeline.index.nodes import Node, Text, texts
-from pipeline.text.sound import SoundMatcher
 from pipeline.text.stems import stem
-from pipeline.text.tokens import Squashed, squash
+from pipeline.text.tokens import Squashed, query_tokens, sound_spans, squash
 from pipeline.timeline import clock, from_utc_ms
 
 MOST_INCOMPLETE = 100
@@ -61,7 +60,7 @@ def highlights(text: str, node: Node, *, level: int = 2) -> tuple[tuple[int, int
             found = [s for word in term.related for s in _literal_spans(squashed, word)]
             found += [] if term.phrase else _stem_spans(squashed, term)
         if not found and level >= 2:
-            found = [(h.start, h.end) for h in SoundMatcher([term.words]).find(text)]
+            found = list(sound_spans(text, query_tokens(term.words).sounds))
         spans += found
     return _merged(spans)[:_MOST_HIGHLIGHTS]
 

@@ -258,6 +258,17 @@ def _sound_phrases(text: str) -> tuple[Phrase, ...]:
     return tuple(Phrase("sounds", tuple(_pair(a, b) for a, b in pairwise(keys))) for keys in found)
 
 
+def sound_spans(text: str, phrases: tuple[Phrase, ...]) -> Iterator[tuple[int, int]]:
+    """Where a text sounds like one of the phrases, as ``[start, end)`` in the text."""
+    units = syllables(text)
+    pairs = [_pair(a.key, b.key) if a.key and b.key else "" for a, b in pairwise(units)]
+    for phrase in phrases:
+        wanted = list(phrase.tokens)
+        for at in range(len(pairs) - len(wanted) + 1):
+            if pairs[at : at + len(wanted)] == wanted:
+                yield units[at].start, units[at + len(wanted)].end
+
+
 def _spoken(units: list[Syllable]) -> Iterator[tuple[str, ...]]:
     """The reading by phrase, then every other reading of one character at a time."""
     keys = tuple(u.key for u in units)
