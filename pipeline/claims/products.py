@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from pipeline.claims.closing import ClosingTalk
 from pipeline.claims.cues import Cues, cues
-from pipeline.claims.mentions import Mention, clause_at, folded
+from pipeline.claims.mentions import Mention, MentionFinder, clause_at, folded
 from pipeline.claims.windows import Stage, Unit, confidence_pm, find_windows
 from pipeline.model import Broadcast, Line, Screen, Window
 
@@ -53,6 +53,7 @@ class SkuLinker:
         self._mentions = _by_line(self._stage.units, len(self._spoken))
         self._closing = ClosingTalk(self._spoken, self._stage)
         self._cues: Cues = cues()
+        self._finder = MentionFinder(broadcast.products)
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -148,7 +149,10 @@ class SkuLinker:
         )
 
     def _by_time(self, line: Line) -> SkuLink:
-        """A line on the screen: the product named on it, else the one on stage."""
+        """A line on the screen: the one product named on it, else the one on stage."""
+        named = {m.sku_id: m for m in self._finder.find(line.text)}
+        if len(named) == 1:
+            return _of(next(iter(named.values())), seen=True)
         middle = (line.start_ms + line.end_ms) // 2
         for at_ms in (line.start_ms, middle):
             for window in self.windows:
@@ -172,11 +176,12 @@ def _by_line(units: Sequence[Unit], count: int) -> list[list[Mention]]:
     return out
 
 
-def _of(mention: Mention) -> SkuLink:
+def _of(mention: Mention, *, seen: bool = False) -> SkuLink:
     what = "link number" if mention.kind == "number" else "product name"
     how = " (by its sound)" if mention.by_sound else ""
     sure = {"number": 970, "name": 950}[mention.kind] - (100 if mention.by_sound else 0)
-    return SkuLink(mention.sku_id, sure, (f"{what} said: “{mention.words}”{how}",), False)
+    verb = "shown" if seen else "said"
+    return SkuLink(mention.sku_id, sure, (f"{what} {verb}: “{mention.words}”{how}",), False)
 
 
 def _plain(text: str) -> str:

@@ -285,3 +285,20 @@ def test_the_listing_is_never_read():
 
 def test_one_product_alone_needs_no_announcement():
     assert sku(("你好", "很好喝"), 1, products=(TEA,)) == "TEA"
+
+
+def test_a_line_on_the_screen_goes_to_the_product_on_it_else_to_the_one_on_stage():
+    made, _ = linker(TALK)
+    seen = Line(
+        line_id="f0",
+        source="screen",
+        index=0,
+        start_ms=5 * LINE_MS,
+        end_ms=7 * LINE_MS,
+        text="山野建盏 到手价99",
+        role="card",
+    )
+    named = made.link(seen, 5, 11, claim_type="price")
+    bare = made.link(seen.model_copy(update={"text": "到手价99"}), 0, 5, claim_type="price")
+    assert (named.sku_id, bare.sku_id) == ("CUP", "POT")
+    assert "shown" in named.reasons[0]
