@@ -3,8 +3,8 @@
     藏青 外套                    both words          "七天无理由"        exactly this phrase
     藏青 OR 黑色   NOT 起球   -起球   (A OR B) C       AND binds closer than OR
     sku: type: host: merchant: broadcast: platform: kind: product:        exact values; product: words
-    before:2026-06-05  after:2026-06-05T15:00+08:00      a day or instant without an offset is the
-                                                         broadcast's own clock
+    after:2026-06-05  before:2026-06-05T15:00+08:00      from here on, up to here; a day or time
+                                                         without an offset is the broadcast's clock
     said:防水  shown:防水  said:*     spoken, or on the screen      negated:yes   review:yes
     price<200   warranty>=1y   quantity=3   colour:blue   material:cotton     a claim's value
 
@@ -260,23 +260,21 @@ class _Filter:
     def _time(self) -> Between:
         """A day or an instant; without an offset it is read on the broadcast's own clock.
 
-        ``before`` a day excludes the day, ``after`` a day excludes it too.
+        The range is ``[after, before)``: ``after`` a day takes the day in, ``before`` leaves it out.
         """
         text = self._piece.text
-        field, at, length = self._instant(text)
-        if self._name == "before":
-            return Between(field, None, at)
-        return Between(field, at + length, None)
+        field, at = self._instant(text)
+        return Between(field, None, at) if self._name == "before" else Between(field, at, None)
 
-    def _instant(self, text: str) -> tuple[NumberField, int, int]:
+    def _instant(self, text: str) -> tuple[NumberField, int]:
         try:
             if len(text) == 10:
                 start = datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
-                return "local_ms", utc_ms(start), 86_400_000
+                return "local_ms", utc_ms(start)
             moment = datetime.fromisoformat(text)
             if moment.tzinfo is None:
-                return "local_ms", utc_ms(moment.replace(tzinfo=UTC)), 0
-            return "wall_utc_ms", utc_ms(parse_instant(text)), 0
+                return "local_ms", utc_ms(moment.replace(tzinfo=UTC))
+            return "wall_utc_ms", utc_ms(parse_instant(text))
         except (ValueError, OverflowError, InputError) as error:
             raise self._fail(
                 f"{text!r} is not a day or a time",
