@@ -159,7 +159,7 @@ def _name_lines(lines: list[ScreenLine], name: str) -> list[ScreenLine]:
     whole = [x for x in lines if want in _plain(x.text)]
     if whole:
         return whole[:1]
-    parts = [x for x in lines if len(_plain(x.text)) >= 2 and _plain(x.text) in want]
+    parts = [x for x in lines if x.role == "card" and _plain(x.text) in want]
     parts.sort(key=lambda x: (x.box.y_px, x.box.x_px))
     return parts if "".join(dict.fromkeys(_plain(x.text) for x in parts)) == want else []
 
