@@ -130,7 +130,7 @@ def finish(context: Context, prefix: str) -> State:
         retain_until=retain,
     )
     state = State(prefix, revision, release)
-    counts = {o.stage: o.records for o in release.outputs}
+    counts: dict[str, int] = {o.stage: o.records for o in release.outputs}
     context.archive.put_catalogue(state, {**counts, "duration_ms": revision.duration_ms})
     return state
 
