@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from operator import eq, ge, gt, le, lt
@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from pipeline.errors import ModelError, ObjectChanged, ObjectMissing
+from pipeline.errors import ModelError, ObjectChanged, ObjectMissing, TranscriptionFailed
 from pipeline.index.answer import (
     FACETS,
     Answer,
@@ -37,7 +37,7 @@ from pipeline.index.nodes import (
 )
 from pipeline.ingest.keys import checked, checked_prefix
 from pipeline.model import Box
-from pipeline.ports import ObjectStat, SeenText
+from pipeline.ports import Heard, ObjectStat, SeenText
 from pipeline.provenance import sha256_hex
 from pipeline.text.tokens import Tokens, index_tokens, squash
 
@@ -259,6 +259,8 @@ def _says(node: Text, document: Document, level: int) -> bool:
     words = [node.words, *(node.related if level >= 1 else ())]
     if any(_squashed(w) in h for w in words for h in held):
         return True
+    if level >= 1 and node.pieces and all(any(_squashed(w) in h for h in held) for w in node.pieces):
+        return True
     tokens = [_tokens(t) for t in (document.text, *document.also)]
     wider = node.alternatives(level)[1:]
     return any(
@@ -296,3 +298,44 @@ class BlockReader:
             if pixels >= 16
         ]
         return sorted(seen, key=lambda s: (s.box.y_px, s.box.x_px))
+
+
+# --- Transcriber (pipeline.ports.Transcriber) ------------------------------------------------
+
+
+class LoudnessTranscriber:
+    """Hears each loud half second of a chunk as a character of its loudness.
+
+    It can be told to fail, to loop or to hear nothing.
+    """
+
+    producer = "loudness 1"
+    digest = "0" * 64
+
+    def __init__(self, *, fails: bool = False, loops: bool = False, mute: bool = False) -> None:
+        self.fails, self.loops, self.mute = fails, loops, mute
+        self.chunks = 0
+        self.retries = 0
+
+    def transcribe(
+        self, chunks: Sequence[Any], *, language: str, retry: bool = False
+    ) -> list[list[Heard]]:
+        if self.fails:
+            raise TranscriptionFailed("the loudness transcriber fails on request")
+        self.chunks += 0 if retry else len(chunks)
+        self.retries += len(chunks) if retry else 0
+        return [[] if self.mute else self._hear(chunk) for chunk in chunks]
+
+    def _hear(self, samples: Any) -> list[Heard]:
+        steps = [samples[at : at + 8000] for at in range(0, len(samples), 8000)]
+        levels = [float((step**2).mean()) ** 0.5 for step in steps]
+        loud = [(n, level) for n, level in enumerate(levels) if level > 0.02]
+        if not loud:
+            return []
+        text = "".join(chr(0x4E00 + int(level * 1e6) % 20_000) for _, level in loud)
+        text = "好的好的" * 20 if self.loops else text
+        first, last = loud[0][0] * 500, min((loud[-1][0] + 1) * 500, len(samples) // 16)
+        starts = [first + (last - first) * k // len(text) for k in range(len(text) + 1)]
+        probs = (900,) * len(text)
+        return [Heard(first, last, text, tuple(starts), probs, 900, 10, 1200)]
+

@@ -28,7 +28,8 @@ UNSURE_PM = 350
 _CJK = re.compile(r"[\u3400-\u9fff]")
 _LOOP = re.compile(r"(.{1,12}?)\1{4,}")
 _LOOP_CHARS = 16
-_GRAVE = frozenset({"phrase", "repeat", "compressed", "empty"})
+GRAVE = frozenset({"phrase", "repeat", "compressed", "empty"})
+"""Flags of a reading that cannot be what was said."""
 
 
 class Verdict(NamedTuple):
@@ -46,7 +47,7 @@ class Verdict(NamedTuple):
     @property
     def rank(self) -> tuple[int, int, int]:
         """Larger is better: fewer grave flags, fewer flags, surer."""
-        grave = len(_GRAVE.intersection(self.flags))
+        grave = len(GRAVE.intersection(self.flags))
         return -grave, -len(self.flags), self.prob_pm
 
 
@@ -92,7 +93,10 @@ def is_phrase(text: str) -> bool:
 
 def droppable(heard: Heard) -> bool:
     """Whether a single piece is made-up text rather than speech."""
-    return is_phrase(normal_text(heard.text)) and heard.prob_pm < 800
+    text = normal_text(heard.text)
+    if loops(text) or heard.compression_pm > MAX_COMPRESSION_PM:
+        return True
+    return is_phrase(text) and heard.prob_pm < 800
 
 
 def _rate(letters: str, voiced_ms: int) -> float:

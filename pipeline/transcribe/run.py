@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipeline.errors import TranscriptionFailed
+from pipeline.errors import NoAudio, TranscriptionFailed
 from pipeline.model import Broadcast, ClockMap, ClockSpan, Gap, Hole, Recording, Segment, Transcript
 from pipeline.ports import Heard, Transcriber
 from pipeline.settings import TranscribeSettings
 from pipeline.timeline import Span, subtract
-from pipeline.transcribe.chunks import AudioLike, Chunk, Quiet, cut
-from pipeline.transcribe.guards import Verdict, droppable, judge
+from pipeline.transcribe.chunks import SAMPLES_PER_MS, AudioLike, Chunk, Quiet, cut
+from pipeline.transcribe.guards import GRAVE, Verdict, droppable, judge
 from pipeline.transcribe.utterances import segments
 from pipeline.transcribe.vad import SileroVad, vad_digest
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 STAGE_VERSION = "1"
 """Changes whenever the same sound and model could give another transcript."""
+_DOUBT_PM = 150
+"""Speech probability at which loud sound without detected speech may still hide words."""
 _LOST = frozenset({"blank"})
 """Quiet in which words may be missing: a room is never without any signal."""
 
@@ -75,15 +79,15 @@ def run(
     total = max((s.end_ms for s in clock_map.spans), default=0)
     for number, recording in enumerate(recordings):
         spans = [s for s in clock_map.spans if s.recording_index == number]
-        if not recording.has_audio:
-            work.gaps += [_gap(s.start_ms, s.end_ms, "no_audio", "no sound") for s in spans]
-            continue
         holes: list[Hole] = []
-        for done_ms in work.listen(audio(number, holes), spans):
-            if progress is not None:
-                progress(done_ms, total)
-        work.gaps += list(_hole_gaps([*recording.holes, *holes], spans))
-    work.gaps += _unrecorded(clock_map, total)
+        try:
+            for done_ms in work.listen(audio(number, holes), spans):
+                if progress is not None:
+                    progress(done_ms, total)
+        except NoAudio as error:
+            work.gaps += [_gap(s.start_ms, s.end_ms, "no_audio", error.message) for s in spans]
+        work.holes += list(_hole_gaps([*recording.holes, *holes], spans))
+    work.holes += _unrecorded(clock_map, total)
     return work.transcript(total)
 
 
@@ -101,6 +105,8 @@ class _Work:
         self.cache = _Cache(scratch, f"{transcriber.digest}/{broadcast.language}")
         self.segments: list[Segment] = []
         self.gaps: list[Gap] = []
+        self.holes: list[Gap] = []
+        self.heard: list[Span] = []
         self.chunks = 0
 
     def listen(self, blocks: Iterable[AudioLike], spans: Sequence[ClockSpan]) -> Iterator[int]:
@@ -130,7 +136,21 @@ class _Work:
         again = self._attempt([chunks[n] for n in failing], retry=True)
         for n, second in zip(failing, again, strict=True):
             first[n] = _better(chunks[n], first[n], second)
+            if first[n].failed or GRAVE.intersection(first[n].flags):
+                first[n] = _better(chunks[n], first[n], self._by_halves(chunks[n]))
         return first
+
+    def _by_halves(self, chunk: Chunk) -> Reading:
+        """The chunk heard in two parts; worth a third decoding only where two went wrong."""
+        halves = _halves(chunk)
+        parts = [self._attempt([half], retry=True)[0] for half in halves]
+        heard = tuple(
+            _shifted(h, half.start_ms - chunk.start_ms)
+            for half, part in zip(halves, parts, strict=True)
+            for h in part.heard
+        )
+        failed = parts[0].failed if parts[0].failed and parts[1].failed else ""
+        return Reading(heard, _verdict(chunk, heard).flags, failed)
 
     def _attempt(self, chunks: Sequence[Chunk], *, retry: bool) -> list[Reading]:
         """One decoding of each chunk; where the batch fails, each by itself."""
@@ -154,12 +174,13 @@ class _Work:
     def _quiet(self, quiet: Quiet, spans: Sequence[ClockSpan]) -> None:
         detail = f"{quiet.loudness_db} dB, voice at most {quiet.prob_pm / 10:.0f} %"
         for start, end in _places(quiet.start_ms, quiet.end_ms, spans):
-            missing = quiet.reason in _LOST
+            missing = quiet.reason in _LOST or _doubtful(quiet)
             self.gaps.append(_gap(start, end, quiet.reason, detail, missing=missing))
 
     def _spoken(self, chunk: Chunk, reading: Reading, spans: Sequence[ClockSpan]) -> None:
         number, self.chunks = self.chunks, self.chunks + 1
         places = _places(chunk.start_ms, chunk.end_ms, spans)
+        self.heard += [Span(start, end) for start, end in places]
         if reading.failed or "empty" in reading.flags:
             reason = "failed" if reading.failed else "guard"
             detail = reading.failed or "there is a voice, and no words were recognised"
@@ -182,10 +203,24 @@ class _Work:
             broadcast_id=self.broadcast.broadcast_id,
             language=self.broadcast.language,
             segments=tuple(sorted(self.segments, key=lambda s: (s.start_ms, s.end_ms))),
-            gaps=tuple(sorted(self.gaps, key=lambda g: (g.start_ms, g.end_ms, g.reason))),
+            gaps=tuple(self._all_gaps(total_ms)),
             duration_ms=total_ms,
             producer=self.transcriber.producer,
         )
+
+    def _all_gaps(self, total_ms: int) -> list[Gap]:
+        """Every gap in order: the silence that stands for a hole is told once, as the hole."""
+        told = [g.span for g in self.holes]
+        quiet = [
+            gap.model_copy(update={"start_ms": part.start_ms, "end_ms": part.end_ms})
+            for gap in self.gaps
+            for part in subtract(gap.span, told)
+        ]
+        known = [*told, *self.heard, *(g.span for g in quiet)]
+        rest = subtract(Span(0, total_ms), known)
+        silent = [_gap(s.start_ms, s.end_ms, "no_audio", "no sound here") for s in rest]
+        order = sorted([*self.holes, *quiet, *silent], key=lambda g: (g.start_ms, g.end_ms))
+        return _joined(order)
 
 
 class _Cache:
@@ -205,9 +240,12 @@ class _Cache:
         file = self._file(chunk)
         if file is None or not file.exists():
             return None
-        heard, flags, failed = json.loads(file.read_text(encoding="utf-8"))
-        rows = [[tuple(v) if isinstance(v, list) else v for v in row] for row in heard]
-        return Reading(tuple(map(Heard._make, rows)), tuple(flags), failed)
+        try:
+            heard, flags, failed = json.loads(file.read_text(encoding="utf-8"))
+            rows = [[tuple(v) if isinstance(v, list) else v for v in row] for row in heard]
+            return Reading(tuple(map(Heard._make, rows)), tuple(flags), failed)
+        except (OSError, ValueError, TypeError):
+            return None  # torn by a crash of the machine: heard again
 
     def put(self, chunk: Chunk, reading: Reading) -> None:
         """Keep it; written whole or not at all."""
@@ -215,9 +253,40 @@ class _Cache:
         if file is None or reading.failed:
             return
         file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(".part")
-        part.write_text(json.dumps(reading), encoding="utf-8")
-        part.replace(file)
+        handle, name = tempfile.mkstemp(dir=file.parent, suffix=".part")
+        with os.fdopen(handle, "w", encoding="utf-8") as part:
+            json.dump(reading, part)
+        Path(name).replace(file)
+
+
+def _doubtful(quiet: Quiet) -> bool:
+    """Loud sound under which the voice detector was not sure: words may hide in it."""
+    return quiet.reason == "music_or_noise" and quiet.prob_pm >= _DOUBT_PM
+
+
+def _halves(chunk: Chunk) -> tuple[Chunk, Chunk]:
+    """The chunk cut at the pause nearest to its middle, for a last try with less to say."""
+    length_ms = chunk.end_ms - chunk.start_ms
+    inner = [(low + high) // 2 for low, high in chunk.pauses]
+    inner = [at for at in inner if length_ms // 4 < at < length_ms * 3 // 4]
+    at = min(inner, key=lambda ms: abs(2 * ms - length_ms), default=length_ms // 2)
+    cut_at, cut_ms = at * SAMPLES_PER_MS, chunk.start_ms + at
+    left = Chunk(chunk.start_ms, cut_ms, chunk.samples[:cut_at], _within(chunk.pauses, 0, at))
+    pauses = _within(chunk.pauses, at, length_ms)
+    return left, Chunk(cut_ms, chunk.end_ms, chunk.samples[cut_at:], pauses)
+
+
+def _within(pauses: Sequence[tuple[int, int]], low: int, high: int) -> tuple[tuple[int, int], ...]:
+    cut_to = [(max(a, low) - low, min(b, high) - low) for a, b in pauses if a < high and b > low]
+    return tuple(cut_to)
+
+
+def _shifted(heard: Heard, by_ms: int) -> Heard:
+    return heard._replace(
+        start_ms=heard.start_ms + by_ms,
+        end_ms=heard.end_ms + by_ms,
+        char_start_ms=tuple(at + by_ms for at in heard.char_start_ms),
+    )
 
 
 def _verdict(chunk: Chunk, heard: Sequence[Heard]) -> Verdict:
@@ -270,6 +339,8 @@ def _gap(start: int, end: int, reason: str, detail: str, *, missing: bool = True
 def _hole_gaps(holes: Sequence[Hole], spans: Sequence[ClockSpan]) -> Iterator[Gap]:
     seen = set()
     for hole in holes:
+        if hole.stream == "video":
+            continue
         for start, end in _places(hole.start_ms, hole.end_ms, spans):
             if (start, end, hole.reason) not in seen:
                 seen.add((start, end, hole.reason))
@@ -280,3 +351,23 @@ def _unrecorded(clock_map: ClockMap, total_ms: int) -> list[Gap]:
     """What no recording holds, from zero to the end of the timeline."""
     holes = subtract(Span(0, total_ms), (s.span for s in clock_map.spans))
     return [_gap(h.start_ms, h.end_ms, "no_recording", "nothing was recorded") for h in holes]
+
+
+def _joined(gaps: Sequence[Gap]) -> list[Gap]:
+    """Quiet given out in pieces is one gap again where the pieces touch and say the same."""
+    out: list[Gap] = []
+    for gap in gaps:
+        last = out[-1] if out else None
+        if (
+            last
+            and last.end_ms == gap.start_ms
+            and (last.reason, last.missing)
+            == (
+                gap.reason,
+                gap.missing,
+            )
+        ):
+            out[-1] = last.model_copy(update={"end_ms": gap.end_ms})
+        else:
+            out.append(gap)
+    return out
