@@ -157,7 +157,9 @@ class _Survey:
             self._about = _describe(media)
         self._by = "video" if "video" in self._about else "audio"
         for timed in self.reader:
-            self.streams.setdefault(timed.kind, _Stream(timed.kind)).see(timed)
+            if timed.kind not in self.streams:
+                self.streams[timed.kind] = _Stream(timed.kind)
+            self.streams[timed.kind].see(timed)
             self._group(timed)
         if not self.streams:
             raise UnreadableMedia(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
@@ -71,6 +71,7 @@ class Reader:
         self.part_starts_us: dict[int, int] = {}
         self._kinds = kinds
         self._read_to = 0
+        self._lost_us = 0
 
     def __iter__(self) -> Iterator[Timed]:
         return self.read()
@@ -89,7 +90,12 @@ class Reader:
         for segment in self.source.segments:
             if entry is not None and segment.part < entry.part and self.clock is not None:
                 continue
-            with _segment(self.source, segment) as (media, offset):
+            with ExitStack() as stack:
+                try:
+                    media, offset = stack.enter_context(_segment(self.source, segment))
+                except UnreadableMedia as error:
+                    self._lost(error, segment)
+                    continue
                 self._enter(media, segment)
                 if entry is not None and segment.part < entry.part:
                     continue
@@ -100,6 +106,15 @@ class Reader:
                 yield from self._packets(media, segment.part, offset)
             if self.source.container == "fmp4":
                 yield from self._after_damage(segment.part)
+        self.clock_now()
+
+    def _lost(self, error: UnreadableMedia, segment: Segment) -> None:
+        """A playlist's segment that cannot be opened is a hole; a whole file is an error."""
+        if len(self.source.segments) == 1:
+            raise error
+        self.failures.append(self.clock.end_us if self.clock is not None else 0)
+        if self.clock is None:  # only the playlist knows how long the lost beginning was
+            self._lost_us += segment.claimed_ms * 1000
 
     def _entry(self, from_us: int) -> Gop | None:
         """The group to begin at for an instant, one early for sound that lies before it."""
@@ -126,7 +141,10 @@ class Reader:
     def clock_now(self) -> Clock:
         """The clock; only while or after reading."""
         if self.clock is None:
-            raise UnreadableMedia(f"{self.source.file_name}: nothing was read")
+            raise UnreadableMedia(
+                f"{self.source.file_name}: not one of its segments can be opened",
+                hint="copy the playlist and its segments again",
+            )
         return self.clock
 
     def _enter(self, media: Any, segment: Segment) -> None:
@@ -136,7 +154,8 @@ class Reader:
             name = media.format.name.split(",")[0]
             wrap_us = {"flv": FLV_WRAP_US, "mpegts": TS_WRAP_US}.get(name, 0)
             jumps = wrap_us > 0 or self.source.container == "hls"
-            self.clock = Clock(zero_us=raw_start_us, wrap_us=wrap_us, may_jump=jumps)
+            zero_us = raw_start_us - self._lost_us
+            self.clock = Clock(zero_us=zero_us, wrap_us=wrap_us, may_jump=jumps)
         elif segment.discontinuity:
             self.clock.restart(raw_start_us, at_us=self.clock.end_us)
 
@@ -265,8 +284,19 @@ def codec_name(stream: Any) -> str:
 
 @contextmanager
 def open_first(source: MediaSource) -> Iterator[Any]:
-    """The open container of the first segment, for a look at its streams."""
-    with _segment(source, source.segments[0]) as (media, _):
+    """The open container of the first segment that can be opened, to look at its streams.
+
+    Raises:
+        UnreadableMedia: none of them can.
+    """
+    with ExitStack() as stack:
+        for place, segment in enumerate(source.segments, start=1):
+            try:
+                media, _ = stack.enter_context(_segment(source, segment))
+                break
+            except UnreadableMedia:
+                if place == len(source.segments):
+                    raise
         yield media
 
 

@@ -210,6 +210,33 @@ def test_corrupt_middle(master: Path, tmp_path: Path, form: str) -> None:
     assert any(h.start_ms < 9_000 and h.end_ms > 3_000 for h in named), named
 
 
+@pytest.mark.parametrize("lost", [0, 2])
+def test_unreadable_segment(master: Path, tmp_path: Path, lost: int) -> None:
+    file = made.contained(master, tmp_path, "hls")
+    sorted(file.parent.glob("*.ts"))[lost].write_bytes(b"\0" * 5000)
+    source = open_source(file)
+    beeps, report, _ = heard(source)
+    holes = probe(source).holes
+    assert "corrupt" in {h.reason for h in holes}
+    if lost:  # what comes after keeps its time
+        close(beeps, [1, 2, 8, 10])
+        codes(source)
+        assert [h.reason for h in report] == ["gap"]
+    else:  # only the playlist's rounded length says how long the lost beginning was
+        assert len(beeps) == 5
+        for ms, second in zip(beeps[1:], [4, 5, 8, 10], strict=True):
+            assert abs(ms - second * 1000) < 100
+
+
+def test_no_segment_readable(master: Path, tmp_path: Path) -> None:
+    file = made.contained(master, tmp_path, "hls")
+    for part in file.parent.glob("*.ts"):
+        part.write_bytes(b"nothing")
+    with pytest.raises(UnreadableMedia) as caught:
+        probe(open_source(file))
+    assert caught.value.hint
+
+
 def test_without_moov(master: Path, tmp_path: Path) -> None:
     whole = made.contained(master, tmp_path, "mp4_moov_last")
     with pytest.raises(UnreadableMedia) as caught:
