@@ -200,18 +200,28 @@ class WhisperTranscriber:
         languages: Sequence[str],
         decoded: Sequence[_Decoded],
     ) -> list[list[Heard]]:
-        """Times and probabilities of the tokens, then of the characters, of each chunk."""
-        lengths_ms = [chunk.shape[0] * 1000 // SAMPLE_RATE_HZ for chunk in batch]
-        tokens = [[t for piece in d.pieces for t in piece.tokens] for d in decoded]
-        frames = [max(2, ms // _FRAME_MS) for ms in lengths_ms]
-        heard: list[list[Heard]] = [[] for _ in batch]
-        for language in sorted({c for c, t in zip(languages, tokens, strict=True) if t}):
-            tokenizer = self._tokenizer(language)
-            aligned = self._model.model.align(encoded, tokenizer.sot_sequence, tokens, frames)
-            for n, result in enumerate(aligned):
-                if languages[n] == language and tokens[n]:
-                    timed = _timed(result, len(tokens[n]), lengths_ms[n])
-                    heard[n] = _heard(decoded[n], timed, tokenizer.tokenizer.decode)
+        """Times and probabilities of the tokens, then of the characters, of each chunk.
+
+        Aligned one by one: together they would be padded to the longest text, which
+        moves times by a step and probabilities by a few per mille.
+        """
+        heard: list[list[Heard]] = []
+        states = _on_host(encoded)
+        for n, (chunk, one) in enumerate(zip(batch, decoded, strict=True)):
+            tokens = [token for piece in one.pieces for token in piece.tokens]
+            length_ms = chunk.shape[0] * 1000 // SAMPLE_RATE_HZ
+            if not tokens:
+                heard.append([])
+                continue
+            tokenizer = self._tokenizer(languages[n])
+            (result,) = self._model.model.align(
+                _storage(states[n : n + 1]),
+                tokenizer.sot_sequence,
+                [tokens],
+                max(2, length_ms // _FRAME_MS),
+            )
+            timed = _timed(result, len(tokens), length_ms)
+            heard.append(_heard(one, timed, tokenizer.tokenizer.decode))
         return heard
 
     def _tokenizer(self, language: str) -> Any:
@@ -222,6 +232,23 @@ class WhisperTranscriber:
         t = self._tokenizer("en")
         control = (t.transcribe, t.translate, t.sot, t.sot_prev, t.sot_lm, t.no_speech)
         return tuple(sorted({*t.non_speech_tokens, *(c for c in control if c is not None)}))
+
+
+def _on_host(encoded: Any) -> npt.NDArray[np.float32]:
+    """The encoder's states in this machine's own memory."""
+    import ctranslate2
+    import numpy as np
+
+    if encoded.device != "cpu":
+        encoded = encoded.to_device(ctranslate2.Device.cpu)
+    return np.array(encoded)
+
+
+def _storage(states: npt.NDArray[np.float32]) -> Any:
+    import ctranslate2
+    import numpy as np
+
+    return ctranslate2.StorageView.from_array(np.ascontiguousarray(states))
 
 
 class _Timed(NamedTuple):
