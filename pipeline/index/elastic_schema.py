@@ -112,7 +112,9 @@ def condition(node: Node, *, level: int) -> dict[str, Any]:
     if isinstance(node, Not):
         return {"bool": {"must_not": [condition(node.part, level=0)]}}
     if isinstance(node, Text):
-        return _any([_phrase(p, p.column) for p in node.alternatives(level)])
+        together = [_phrase(p, p.column) for p in node.together(level)]
+        wide = [_phrase(p, p.column) for p in node.alternatives(level)]
+        return _any([*wide, *([_all(together)] if together else [])])
     if isinstance(node, ValueText):
         words = _any([_phrase(p, node.column) for p in node.phrases()])
         return _typed(node.claim_type, words)

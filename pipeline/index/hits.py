@@ -57,7 +57,8 @@ def highlights(text: str, node: Node, *, level: int = 2) -> tuple[tuple[int, int
     for term in texts(node):
         found = _literal_spans(squashed, term.words)
         if not found and level >= 1:
-            found = [s for word in term.related for s in _literal_spans(squashed, word)]
+            wider = (*term.related, *term.pieces)
+            found = [s for word in wider for s in _literal_spans(squashed, word)]
             found += [] if term.phrase else _stem_spans(squashed, term)
         if not found and level >= 2:
             found = list(sound_spans(text, query_tokens(term.words).sounds))

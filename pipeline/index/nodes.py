@@ -38,6 +38,8 @@ class Text(NamedTuple):
     """Quoted: never widened to synonyms or stems."""
     related: tuple[str, ...] = ()
     """Synonyms."""
+    pieces: tuple[str, ...] = ()
+    """The telling words of an unspaced sentence; a document that has them all is related."""
 
     def literal(self) -> Phrase | None:
         """The same writing; None for a term without a searchable character."""
@@ -51,6 +53,11 @@ class Text(NamedTuple):
             found += [tokens.stem, *(query_tokens(word).literal for word in self.related)]
         if level >= 2:
             found += tokens.sounds
+        return tuple(phrase for phrase in found if phrase is not None)
+
+    def together(self, level: int) -> tuple[Phrase, ...]:
+        """The phrases that make a document related when it has all of them."""
+        found = (query_tokens(word).literal for word in self.pieces if level >= 1)
         return tuple(phrase for phrase in found if phrase is not None)
 
 

@@ -8,7 +8,8 @@
     said:防水  shown:防水  said:*     spoken, or on the screen      negated:yes   review:yes
     price<200   warranty>=1y   quantity=3   colour:blue   material:cotton     a claim's value
 
-Operators are written in capitals. Other names of fields stand in ``data/vocabulary.toml``.
+A word finds its writing first, then its stem, its synonyms and (unspaced Chinese) documents with
+all its words, then its sound. Operators are written in capitals. Other names of fields stand in ``data/vocabulary.toml``.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from pipeline.index.nodes import (
     Text,
     ValueText,
 )
-from pipeline.index.vocabulary import colour_words, synonyms, vocabulary
+from pipeline.index.vocabulary import colour_words, pieces, synonyms, vocabulary
 from pipeline.model import CLAIM_TYPES
 from pipeline.text.tokens import query_tokens
 from pipeline.timeline import parse_instant, utc_ms
@@ -181,7 +182,9 @@ def text_node(query: str, piece: Lexeme) -> Text:
             hint="use letters, digits or Chinese characters",
         )
     phrase = piece.kind == "phrase" or piece.quoted
-    return Text(piece.text, phrase, () if phrase else synonyms(piece.text))
+    if phrase:
+        return Text(piece.text, phrase)
+    return Text(piece.text, related=synonyms(piece.text), pieces=pieces(piece.text))
 
 
 class _Filter:

@@ -103,6 +103,13 @@ def match_expression(phrases: tuple[Phrase, ...], *, column: str = "") -> str:
     )
 
 
+def text_expression(node: Text, level: int) -> str:
+    """An FTS5 expression for a term at a match level."""
+    wide = match_expression(node.alternatives(level))
+    together = " AND ".join(match_expression((phrase,)) for phrase in node.together(level))
+    return f"{wide} OR ({together})" if together else wide
+
+
 def _quoted(phrase: Phrase) -> str:
     return '"' + " ".join(phrase.tokens).replace('"', '""') + '"'
 
@@ -115,7 +122,7 @@ def where(node: Node, *, level: int) -> tuple[str, list[Any]]:
         sql, values = where(node.part, level=0)
         return f"NOT ({sql})", values
     if isinstance(node, Text):
-        return _in_words(match_expression(node.alternatives(level)))
+        return _in_words(text_expression(node, level))
     if isinstance(node, ValueText):
         sql, values = _in_words(match_expression(node.phrases(), column=node.column))
         return _typed(node.claim_type, sql, values)
@@ -156,7 +163,7 @@ def _joined(node: And | Or, level: int) -> tuple[str, list[Any]]:
     expressions: list[str] = []
     for part in node.parts:
         if isinstance(part, Text):
-            expressions.append(match_expression(part.alternatives(level)))
+            expressions.append(text_expression(part, level))
         else:
             found.append(where(part, level=level))
     word = " AND " if isinstance(node, And) else " OR "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import lru_cache
 from importlib.resources import files
@@ -13,6 +14,7 @@ from pipeline.model import Frozen
 from pipeline.text.normal import normal_text
 
 _FILE = "vocabulary.toml"
+_HAN = re.compile(r"[\u3400-\u9fff]{3,}")
 
 
 class ColourFamily(Frozen):
@@ -31,6 +33,13 @@ class Synonyms(Frozen):
     """At least two."""
 
 
+class Questions(Frozen):
+    """Words of a question that say nothing about a product."""
+
+    words: tuple[str, ...]
+    """As they are written; the longest is cut out first."""
+
+
 class Vocabulary(Frozen):
     """The whole file."""
 
@@ -40,6 +49,8 @@ class Vocabulary(Frozen):
     """Family id to family."""
     synonyms: tuple[Synonyms, ...]
     """Groups."""
+    questions: Questions
+    """Skipped when a sentence is cut into words."""
 
 
 @lru_cache(maxsize=1)
@@ -68,6 +79,25 @@ def colour_words(word: str) -> tuple[str, ...]:
             if wanted in colour:
                 return tuple(dict.fromkeys((wanted, *colour)))
     return (word,)
+
+
+def pieces(sentence: str) -> tuple[str, ...]:
+    """What a question in unspaced Chinese asks about; empty when cutting it gives nothing new.
+
+    ``这款是不是防水的`` gives ``防水``: the sentence is cut at question words and particles,
+    and pieces of two characters and more are kept.
+    """
+    normal = normal_text(sentence)
+    if not _HAN.fullmatch(normal):
+        return ()
+    found = tuple(dict.fromkeys(w for w in _cutter().split(normal) if len(w) > 1))
+    return () if found == (normal,) else found
+
+
+@lru_cache(maxsize=1)
+def _cutter() -> re.Pattern[str]:
+    words = sorted(vocabulary().questions.words, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, words)))
 
 
 def synonyms(term: str) -> tuple[str, ...]:

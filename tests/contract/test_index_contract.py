@@ -102,6 +102,9 @@ QUERIES = [
     "role:comment",
     "掉色",
     "掉涩",
+    "是不是防水",
+    "三天发货吗",
+    "这个包防水的吗",
     "product:包",
     "type:warranty,returns",
     "before:2030-01-01",
@@ -122,7 +125,7 @@ def test_every_index_answers_as_a_plain_scan_does(filled: Any, scan: ScanIndex, 
 
 def test_the_queries_of_this_suite_find_something(scan: ScanIndex) -> None:
     empty = [q for q in QUERIES if not search(scan, q).total]
-    assert empty == ["after:2030-01-01T00:00:00+08:00", "掉涩"] or len(empty) <= 6, empty
+    assert len(empty) < 7, empty
 
 
 def test_every_short_substring_of_every_line_is_found(filled: Any) -> None:
@@ -186,6 +189,18 @@ def test_a_misheard_word_comes_after_the_word_itself_and_says_so(index: Any) -> 
     typed = search(index, "zangqing").hits
     assert {h.match for h in typed} == {"sound"}
     assert [h.document.text[a:b] for h in typed for a, b in h.highlights] == ["藏青"]
+
+
+def test_a_question_finds_what_has_all_its_words(index: Any) -> None:
+    index.put(
+        [line("b1/s0", "防水的双肩背包"), line("b1/s1", "防水"), line("b1/s2", "双肩包防水吗")]
+    )
+    answer = search(index, "双肩包防水吗")
+    assert [(h.document.doc_id, h.match) for h in answer.hits] == [("b1/s2", "literal")]
+    hit, other = search(index, "是不是防水的双肩").hits
+    assert (hit.document.doc_id, hit.match) == ("b1/s0", "related")
+    assert (other.document.doc_id, other.match) == ("b1/s2", "related")
+    assert [hit.document.text[a:b] for a, b in hit.highlights] == ["防水", "双肩"]
 
 
 def test_traditional_text_is_found_by_simplified_words_and_back(index: Any) -> None:
