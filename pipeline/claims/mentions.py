@@ -21,6 +21,7 @@ _AFTER_ANNOUNCED = re.compile(
 )
 _ARTICLE = re.compile(r"\b(?:the|our|this|these|that|those|my)\s+(?:\w+\s+)?$")
 _MAX_LEAD_CHARS = 3
+_STRETCH_CHARS = 1000
 _CLOSE_CHARS = 3
 _NAME_REACH_CHARS = 24
 
@@ -80,7 +81,17 @@ class MentionFinder:
         }
 
     def find(self, text: str) -> list[Mention]:
-        """All mentions of a line in order; numbers and names do not overlap."""
+        """All mentions of a line in order; numbers and names do not overlap.
+
+        A line is read in stretches of a thousand characters, which keeps hostile ones linear.
+        """
+        out: list[Mention] = []
+        for at in range(0, len(text), _STRETCH_CHARS):
+            found = self._stretch(text[at : at + _STRETCH_CHARS])
+            out.extend(m._replace(start=m.start + at, end=m.end + at) for m in found)
+        return out
+
+    def _stretch(self, text: str) -> list[Mention]:
         normal = folded(text)
         names = self._names.find(normal.text)
         found = [*self._numbers(normal.text, names)]
