@@ -17,15 +17,13 @@ from math import exp
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from pipeline.claims.course import Scores, best_course
 from pipeline.claims.cues import cues
 from pipeline.claims.mentions import Mention, MentionFinder, folded
 from pipeline.claims.schedule import Announcement, Event, check_schedule
 from pipeline.model import Broadcast, Line, Screen, Window
 from pipeline.timeline import Span
-
-Scores = npt.NDArray[np.float64]
 
 # Weights in nats, set by hand on the order of the signals in the domain's notes and
 # checked on the labelled broadcasts with their schedules given, removed, late and swapped.
@@ -110,7 +108,7 @@ def find_windows(broadcast: Broadcast, lines: Sequence[Line], screen: Screen | N
     _hear(scores, units, states)
     _schedule(scores, units, states, events)
     _see(scores, units, states, screen, finder)
-    path, margins = _course(scores, _change_costs(units, events, announced))
+    path, margins = best_course(scores, _change_costs(units, events, announced))
     chosen = tuple(skus[n - 1] if n else None for n in path)
     windows = _windows(units, chosen, margins, events, broadcast)
     return Stage(windows, units, chosen, tuple(margins.tolist()), _places(units, len(lines)))
@@ -315,32 +313,6 @@ def _change_costs(
         if at >= 0 and abs(edges[at] - unit.start_ms) <= _EVENT_EDGE_MS:
             costs[n] = min(costs[n], _CHANGE_EVENT)
     return costs
-
-
-# --- the best course ----------------------------------------------------------------------
-
-
-def _course(scores: Scores, costs: Scores) -> tuple[list[int], Scores]:
-    """The best state per unit and its margin over the best course through any other state."""
-    count, states = scores.shape
-    if count == 0 or states < 2:
-        return [0] * count, np.zeros(count)
-    ahead, behind = np.empty_like(scores), np.empty_like(scores)
-    entry = np.full(states, -costs[0])
-    entry[0] = 0.0
-    ahead[0] = entry + scores[0]
-    for n in range(1, count):
-        stay = ahead[n - 1]
-        ahead[n] = np.maximum(stay, stay.max() - costs[n]) + scores[n]
-    behind[-1] = 0.0
-    for n in range(count - 2, -1, -1):
-        onward = behind[n + 1] + scores[n + 1]
-        behind[n] = np.maximum(onward, onward.max() - costs[n + 1])
-    total = ahead + behind
-    best = total.argmax(axis=1)
-    rest = total.copy()
-    rest[np.arange(count), best] = -np.inf
-    return best.tolist(), total.max(axis=1) - rest.max(axis=1)
 
 
 # --- windows ------------------------------------------------------------------------------
