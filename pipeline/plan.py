@@ -23,7 +23,6 @@ from pipeline.archive import Archive, State
 from pipeline.claims import run as claims_room
 from pipeline.errors import EvidenceError
 from pipeline.ingest.run import given_key, retain_until, sidecar_key
-from pipeline.keyframes import run as keyframes_room
 from pipeline.media import run as media
 from pipeline.model import (
     Hole,
@@ -158,11 +157,13 @@ def producer_of(
         version = transcribe_room.STAGE_VERSION
         return _producer(stage, version, model.producer, model.digest, asked)
     if stage == "keyframes":
+        from pipeline.keyframes.run import STAGE_VERSION
+
         if not any(r.has_video for r in revision.recordings):
             return None
         reader = context.reader().producer if settings.keyframes.ocr else ""
         asked = settings.keyframes.model_dump(mode="json")
-        return _producer(stage, keyframes_room.STAGE_VERSION, reader, "", asked)
+        return _producer(stage, STAGE_VERSION, reader, "", asked)
     rules = context.detector()
     return _producer(stage, claims_room.STAGE_VERSION, rules.producer, rules.digest, {})
 
@@ -247,19 +248,25 @@ def _transcribe(context: Context, prefix: str, revision: Revision, key: str, fol
 
 
 def _keyframes(context: Context, prefix: str, revision: Revision, key: str, folder: Path) -> Made:
+    from pipeline.keyframes import run as keyframes_room  # numpy and OpenCV, when needed
+    from pipeline.keyframes.clocks import clock_readings, clock_warning
+
     settings = context.settings.keyframes
-    gap_ms = min(settings.min_gap_ms, settings.change_gap_ms)
     broken: list[list[Hole]] = [[] for _ in revision.recordings]
     with sources(context, revision.recordings) as found:
         screen, images = keyframes_room.run(
             revision.broadcast,
             clock_map=revision.clock_map,
-            pictures=lambda n: media.key_pictures(found[n], min_gap_ms=gap_ms, report=broken[n]),
+            pictures=lambda n: media.key_pictures(
+                found[n], min_gap_ms=settings.change_gap_ms, report=broken[n]
+            ),
             reader=context.reader() if settings.ocr else None,
             settings=settings,
             progress=lambda at_ms: context.report("keyframes", at_ms, revision.duration_ms),
         )
+    odd = clock_warning(revision.clock_map, clock_readings(screen.lines, revision.broadcast))
     screen = _with_broken(screen, revision, broken)
+    screen = screen.model_copy(update={"warnings": (odd,) if odd else ()})
     return Made(screen_pack(screen, images), len(screen.keyframes))
 
 

@@ -113,3 +113,5 @@ class Screen(Frozen):
     """Frames looked at and not kept."""
     producer: str = ""
     """Reader's name and version."""
+    warnings: tuple[str, ...] = ()
+    """What was odd, in words: a clock in the picture that contradicts the broadcast's."""

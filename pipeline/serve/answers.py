@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline import runner
 from pipeline.bootstrap import Application
-from pipeline.cases.run import Bounds, Known, Material, answer_order
+from pipeline.cases.run import Bounds, Known, Material, answer_order, reader_of
 from pipeline.errors import InputError, NotFound
 from pipeline.model import ClaimSet, Dossier, Order
 from pipeline.runner import Parts
@@ -26,6 +26,7 @@ def answer(app: Application, order: Order) -> Dossier:
             min_prob_pm=settings.min_prob_pm,
         ),
         lookback_ms=settings.order_lookback_ms,
+        read=reader_of(app.detector),
     )
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from pipeline import runner
 from pipeline.bootstrap import Application
-from pipeline.cases.run import Bounds, Material, answer_order, read_orders
+from pipeline.cases.run import Bounds, Material, answer_order, read_orders, reader_of
 from pipeline.claims import run as claims_room
 from pipeline.errors import ConfigError, InputError
 from pipeline.evaluate.run import Case, Labelled, evaluate, labelled
 from pipeline.ingest.formats import parse_broadcast
 from pipeline.ingest.run import transcript_clock
-from pipeline.model import ClaimSet, Dossier, Moment, Order, Transcript
+from pipeline.model import ClaimSet, Moment, Order, Transcript
 from pipeline.plan import Progress
 from pipeline.ports import ClaimDetector
 from pipeline.runner import Request
@@ -70,7 +70,7 @@ def from_recordings(
         claims = parts.claims or ClaimSet(broadcast_id=state.revision.broadcast.broadcast_id)
         clock = state.revision.clock_map
         found = Material(state.revision.broadcast, parts.transcript, claims, clock)
-        answers = _answers(one, found, reason_text_only)
+        answers = _answers(one, found, app.detector, reason_text_only)
         cases.append(_case(one, claims, answers, parts.transcript))
     return evaluate(cases, audio=True) | {"seconds": seconds}
 
@@ -87,7 +87,8 @@ def _words_case(one: Labelled, detector: ClaimDetector, reason_text_only: bool) 
         broadcast, transcript=words, screen=None, detector=detector, work_key="0" * 64
     )
     found = Material(broadcast, words, claims, transcript_clock(broadcast, words.duration_ms))
-    return _case(one, claims, _answers(one, found, reason_text_only), None)
+    answers = _answers(one, found, detector, reason_text_only)
+    return _case(one, claims, answers, None)
 
 
 def _case(
@@ -101,16 +102,19 @@ def _case(
     return Case(one.name, one.labels, reference, claims.claims, answers, transcript)
 
 
-def _answers(one: Labelled, found: Material, reason_text_only: bool) -> dict[str, Sequence[Moment]]:
+def _answers(
+    one: Labelled, found: Material, detector: ClaimDetector, reason_text_only: bool
+) -> dict[str, Sequence[Moment]]:
+    read = reader_of(detector)
+
+    def answer(order: Order) -> Sequence[Moment]:
+        asked = order.model_copy(update={"reason_code": ""}) if reason_text_only else order
+        return answer_order(
+            asked, material=lambda _: found, known=tuple, bounds=Bounds(), lookback_ms=0, read=read
+        ).moments
+
     orders = read_orders(one.orders, file_name=one.name).orders
-    return {o.order_id: _answer(o, found, reason_text_only).moments for o in orders}
-
-
-def _answer(order: Order, found: Material, reason_text_only: bool) -> Dossier:
-    asked = order.model_copy(update={"reason_code": ""}) if reason_text_only else order
-    return answer_order(
-        asked, material=lambda _: found, known=tuple, bounds=Bounds(), lookback_ms=0
-    )
+    return {order.order_id: answer(order) for order in orders}
 
 
 # --- showing ------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from pipeline.archive import State
 from pipeline.bootstrap import Application
 from pipeline.claims import run as claims_room
 from pipeline.errors import InputError, NotFound
-from pipeline.model import ClaimSet, Order
-from pipeline.outputs import claims_of
+from pipeline.model import ClaimSet, Order, PacketIndex
+from pipeline.outputs import claims_of, sidecar_of
 from pipeline.packs import parse_pack
 from pipeline.provenance import content_id, sha256_hex, work_key
 from pipeline.runner import Parts, Request
@@ -45,10 +45,9 @@ class Service:
 
     def summary(self, state: State) -> dict[str, Any]:
         """What a run of `process` left behind."""
-        parts = runner.parts_of(self.app, state, screen=False)
+        parts = runner.parts_of(self.app, state)
         revision, heard = state.revision, parts.transcript
         covered = coverage(heard, Span(0, revision.duration_ms)) if heard else None
-        warnings = [*revision.warnings, *(parts.claims.warnings if parts.claims else ())]
         return {
             "broadcast_id": revision.broadcast.broadcast_id,
             "revision": revision.number,
@@ -61,7 +60,7 @@ class Service:
             "coverage": covered.model_dump(mode="json") | {"share_pm": covered.share_pm}
             if covered
             else None,
-            "warnings": warnings,
+            "warnings": _warnings(parts),
         }
 
     def rebuild(self, *, progress: Callable[[int, int], None] | None = None) -> int:
@@ -150,7 +149,7 @@ class Service:
             "coverage": covered.model_dump(mode="json") | {"share_pm": covered.share_pm}
             if covered
             else None,
-            "warnings": [*revision.warnings, *(parts.claims.warnings if parts.claims else ())],
+            "warnings": _warnings(parts),
             "outputs": [o.model_dump(mode="json") for o in parts.state.release.outputs],
         }
 
@@ -235,6 +234,7 @@ class Service:
                 out_dir=out or self.app.clips,
                 name=name,
                 claim_id=claim_id,
+                index=_packets(self.app, state, number),
             )
 
     # --- orders ---------------------------------------------------------------------------
@@ -289,6 +289,21 @@ def detect(
         described, transcript=words, screen=None, detector=detector, work_key=key
     )
     return found, (*warnings, *found.warnings)
+
+
+def _warnings(parts: Parts) -> list[str]:
+    """What was odd, from every stage."""
+    said = [parts.state.revision.warnings]
+    said += [part.warnings for part in (parts.screen, parts.claims) if part is not None]
+    return [warning for warnings in said for warning in warnings]
+
+
+def _packets(app: Application, state: State, number: int) -> PacketIndex | None:
+    """The packet sidecar of a recording; a cut without one reads the recording from its start."""
+    output = state.output("ingest")
+    if output is None:
+        return None
+    return sidecar_of(parse_pack(app.archive.pack(output), name=output.key))[number]
 
 
 def _recording_of(revision: Any, span: tuple[int, int]) -> int:
