@@ -19,6 +19,9 @@ _BREAKS = re.compile(
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _BLANK = re.compile(r" (?=[\u4e00-\u9fff#])|(?<=[\u4e00-\u9fff]) ")
 
+_WRITTEN = {"#": "♯", "\u2019": "'", "\u2018": "'", "\u2014": ","}
+"""Characters that rules see in one way only."""
+
 
 class Clause(NamedTuple):
     """A stretch of the shape between breaks, half-open."""
@@ -104,7 +107,7 @@ def _copy(
 ) -> None:
     for i in range(start, end):
         char = plain[i]
-        chars.append("♯" if char == "#" else char)
+        chars.append(_WRITTEN.get(char, char))
         begin = offsets[i]
         stop = offsets[i + 1]
         starts.append(begin)

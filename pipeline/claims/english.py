@@ -1,0 +1,382 @@
+"""Values of English phrases: spans, things in a list, places, sizes, days to come."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Protocol
+
+from pipeline.text.numerals import Number
+
+
+class Said(Protocol):
+    """One match of a rule (``values.Found``)."""
+
+    def text(self, name: str) -> str:
+        """A group's shape text."""
+
+    def numbers(self, name: str) -> list[Number]:
+        """The numbers in a group, in order."""
+
+
+class Around(Protocol):
+    """What a value may depend on beside the words (``values.Setting``)."""
+
+    @property
+    def currency(self) -> str:
+        """ISO 4217."""
+
+    @property
+    def day(self) -> date | None:
+        """The broadcast's day."""
+
+
+_UNIT = re.compile(r"(year|yr|month|week|day|hour|hr|minute|min)")
+_LETTER = {"yr": "Y", "hr": "H", "min": "MIN", "minute": "MIN"}
+_HALVES = {"Y": ("M", 12), "M": ("D", 30), "W": ("D", 7), "D": ("H", 24), "H": ("MIN", 60)}
+_LEAD = re.compile(
+    r"^(?:and|a|an|the|one|your|our|my|this|that|some|another|free|extra|complimentary|bonus|little|"
+    r"small|matching|nice|single|also|even|full|of|in|with|it|you|get)\b[ -]*"
+)
+_SPLIT = re.compile(r",? (?:and|plus|as well as|or|then|&) |, |/| & ")
+_MONTHS = [calendar.month_name[n].lower() for n in range(1, 13)]
+_DAYS = [calendar.day_name[n].lower() for n in range(7)]
+_SIZE = {
+    "extra": "X", "double": "XX", "triple": "XXX", "quadruple": "XXXX", "x": "X", "xx": "XX", "xxx": "XXX",
+    "small": "S", "medium": "M", "large": "L", "s": "S", "m": "M", "l": "L",
+}  # fmt: skip
+
+
+def _plain(value: Decimal) -> str:
+    return format(value.normalize(), "f")
+
+
+def _written(found: Said, name: str) -> str:
+    """A group's words with numerals in figures."""
+    numbers = iter(found.numbers(name))
+
+    def one(_: re.Match[str]) -> str:
+        number = next(numbers, None)
+        if number is None:
+            return ""
+        low = _plain(number.low)
+        return f"{low}-{_plain(number.high)}" if number.is_range else low
+
+    return re.sub("#", one, found.text(name)).strip(" ,")
+
+
+def span(found: Said, name: str, _: Around) -> str:
+    """ISO 8601 of "a year and a half", "30-day", "two to three weeks" (its longer end)."""
+    text, numbers = found.text(name), found.numbers(name)
+    unit = _UNIT.search(text)
+    if not unit:
+        return "LIFETIME" if "life" in text or "forever" in text else _written(found, name)
+    letter = _LETTER.get(unit[1], unit[1][0].upper())
+    value = numbers[0].high if numbers else Decimal(1)
+    if text.endswith("and a half"):
+        value += Decimal("0.5")
+    return _iso(value, letter)
+
+
+def _iso(value: Decimal, letter: str) -> str:
+    if value != int(value) and letter in _HALVES:
+        letter, times = _HALVES[letter]
+        value *= times
+    whole = int(value)
+    return {"H": f"PT{whole}H", "MIN": f"PT{whole}M"}.get(letter, f"P{whole}{letter}")
+
+
+def things(found: Said, name: str, _: Around) -> str:
+    """ "a pouch and two filters" as ``pouch x1;filters x2``."""
+    out = []
+    for part in _SPLIT.split(_written(found, name)):
+        count = re.match(r"(\d+) ", part)
+        thing = part[count.end() :] if count else part
+        while (shorter := _LEAD.sub("", thing)) != thing:
+            thing = shorter
+        if thing:
+            out.append(f"{thing} x{count[1] if count else 1}")
+    return ";".join(out)
+
+
+def listed(found: Said, name: str, _: Around) -> str:
+    """ "black, olive and sand" as ``black;olive;sand``."""
+    parts = []
+    for part in _SPLIT.split(_written(found, name)):
+        bare = re.sub(r"^(?:(?:and|or|the|a|an|in|just|only|then|also|both)\b ?)+", "", part)
+        bare = re.sub(r" (?:only|too|as well|ones?|colou?rs?|one)$", "", bare).strip(" ,")
+        parts.append(bare)
+    return ";".join(dict.fromkeys(p for p in parts if p))
+
+
+def title(found: Said, name: str, _: Around) -> str:
+    """A place with capitals."""
+    words = re.sub(r"^(?:in|from|the) ", "", _written(found, name)).split()
+    return " ".join(w if w in ("of", "and", "in") else w.capitalize() for w in words)
+
+
+def size(found: Said, name: str, _: Around) -> str:
+    """ "double x" as ``XXL``, "extra small" as ``XS``, "3xl" as ``3XL``."""
+    text = _written(found, name).replace("-", " ")
+    if text[:1].isdigit():
+        return text.upper()
+    letters = "".join(_SIZE.get(w, w.upper()) for w in text.split())
+    return letters if letters[-1:] in ("S", "M", "L") else letters + "L"
+
+
+def length(found: Said, name: str, setting: Around) -> str:
+    """A length as said; without a unit, inches in a room that sells in dollars, else cm."""
+    text, numbers = found.text(name), found.numbers(name)
+    if not numbers:
+        return text
+    unit = re.search(r"#[ -]?([a-z\"]+)", text)
+    word = unit[1] if unit else ""
+    short = next((s for w, s in _LENGTHS if word.startswith(w)), "")
+    if not short:
+        short = "in" if setting.currency == "USD" else "cm"
+    number = numbers[0]
+    low = _plain(number.low)
+    return f"{low}-{_plain(number.high)}{short}" if number.is_range else f"{low}{short}"
+
+
+_LENGTHS = (
+    ("inch", "in"), ("in", "in"), ('"', "in"), ("cm", "cm"), ("centi", "cm"), ("mm", "mm"), ("milli", "mm"),
+    ("met", "m"), ("f", "ft"), ("yard", "yd"), ("m", "m"),
+)  # fmt: skip
+_MONEY = (("£", "GBP"), ("quid", "GBP"), ("pound", "GBP"), ("€", "EUR"), ("euro", "EUR"))
+
+
+def price(found: Said, name: str, setting: Around) -> str:
+    """Money in the currency said, else the room's; empty for a range."""
+    numbers, text = found.numbers(name), found.text(name)
+    if not numbers or numbers[-1].is_range:
+        return ""
+    said = next((code for word, code in _MONEY if word in text), "")
+    if not said and re.search(r"\$|dollar|buck", text) and setting.currency in ("GBP", "EUR"):
+        said = "USD"
+    return (said or setting.currency) + _plain(numbers[-1].low)
+
+
+def cents(found: Said, name: str, setting: Around) -> str:
+    """ "ninety-nine cents" as 0.99 of the room's currency."""
+    numbers = found.numbers(name)
+    return setting.currency + _plain(numbers[-1].low / 100) if numbers else ""
+
+
+def stretch(found: Said, name: str, _: Around) -> str:
+    """A range (``28-44``); empty for a single number."""
+    numbers = found.numbers(name)
+    if len(numbers) == 1 and numbers[0].is_range:
+        return f"{_plain(numbers[0].low)}-{_plain(numbers[0].high)}"
+    return ""
+
+
+def until(found: Said, name: str, setting: Around) -> str:
+    """The last day of "through Monday", "the rest of May", "before Christmas" as ``date:…``."""
+    text, day = found.text(name), setting.day
+    if day is None:
+        return _written(found, name)
+    if "month" in text:
+        return _date(day.replace(day=calendar.monthrange(day.year, day.month)[1]))
+    if "year" in text:
+        return _date(date(day.year, 12, 31))
+    if (week := next((n for n, w in enumerate(_DAYS) if w in text), None)) is not None:
+        return _date(day + timedelta(days=(week - day.weekday()) % 7 or 7))
+    if "week" in text:
+        return _date(day + timedelta(days=6 - day.weekday()))
+    if feast := _feast(text, day.year):
+        return _date(feast if feast >= day else _feast(text, day.year + 1) or feast)
+    return _month_end(found, name, day) or _written(found, name)
+
+
+def _month_end(found: Said, name: str, day: date) -> str:
+    text, numbers = found.text(name), found.numbers(name)
+    month = next((n for n, m in enumerate(_MONTHS, 1) if m in text), 0)
+    if not month:
+        return ""
+    year = day.year + (month < day.month)
+    top = calendar.monthrange(year, month)[1]
+    last = min(top, int(numbers[-1].low)) if numbers and numbers[-1].low >= 1 else top
+    return _date(date(year, month, last))
+
+
+def _feast(text: str, year: int) -> date | None:
+    thanks = date(year, 11, 1) + timedelta(days=(3 - date(year, 11, 1).weekday()) % 7 + 21)
+    feasts = {
+        "thanksgiving": thanks,
+        "black friday": thanks + timedelta(days=1),
+        "cyber monday": thanks + timedelta(days=4),
+        "christmas": date(year, 12, 25),
+        "new year": date(year, 12, 31),
+        "halloween": date(year, 10, 31),
+        "valentine": date(year, 2, 14),
+    }
+    return next((d for w, d in feasts.items() if w in text), None)
+
+
+def _date(day: date) -> str:
+    return f"date:{day.isoformat()}"
+
+
+def slug(found: Said, name: str, _: Around) -> str:
+    """Words with figures, joined as a key."""
+    return re.sub(r"[^a-z0-9.%]+", "_", _written(found, name)).strip("_")
+
+
+def age(found: Said, name: str, _: Around) -> str:
+    """ "6 months" as 6M, "six" as 6Y."""
+    numbers = found.numbers(name)
+    if not numbers:
+        return _written(found, name)
+    letter = "M" if "month" in found.text(name) else "Y"
+    low = _plain(numbers[0].low)
+    return f"{low}-{_plain(numbers[0].high)}{letter}" if numbers[0].is_range else low + letter
+
+
+def words(found: Said, name: str, _: Around) -> str:
+    """The words, numerals as figures, without articles in front."""
+    text = _written(found, name)
+    while (shorter := _LEAD.sub("", text)) != text and shorter:
+        text = shorter
+    return text
+
+
+def box(found: Said, name: str, setting: Around) -> str:
+    """ "forty by twenty-five centimetres" as ``40x25cm``; without a unit as :func:`length`."""
+    text = found.text(name)
+    unit = re.findall(r"#[ -]?([a-z\"]+)", text.replace(" by", "").replace(" x ", " "))
+    word = next((u for u in reversed(unit) if u != "x"), "")
+    short = next((s for w, s in _LENGTHS if word.startswith(w)), "")
+    if not short:
+        short = "in" if setting.currency == "USD" else "cm"
+    return "x".join(_plain(n.low) for n in found.numbers(name)) + short
+
+
+def millimetres(found: Said, name: str, setting: Around) -> str:
+    """Body measures: a bare number above 99 is in millimetres (a wrist of 140 to 210)."""
+    numbers = found.numbers(name)
+    if numbers and numbers[0].low > 99 and re.fullmatch(r"# ?", found.text(name)):
+        shown = _plain(numbers[0].low)
+        return f"{shown}-{_plain(numbers[0].high)}mm" if numbers[0].is_range else f"{shown}mm"
+    return length(found, name, setting)
+
+
+_DIMS = {"long": "L", "length": "L", "wide": "W", "width": "W", "tall": "H", "high": "H", "height": "H",
+         "thick": "H", "thickness": "H", "deep": "D", "depth": "D", "across": "D", "diameter": "D"}  # fmt: skip
+
+
+def dimension(found: Said, name: str, _: Around) -> str:
+    """The letter of a dimension (``L``), else its name."""
+    text = found.text(name).strip()
+    return _DIMS.get(text.removeprefix("in "), text)
+
+
+_NET = (
+    ("fluid o", "fl oz"), ("fl o", "fl oz"), ("ounce", "oz"), ("oz", "oz"), ("kilo", "kg"), ("kg", "kg"),
+    ("gal", "gal"), ("g", "g"), ("pound", "lb"), ("lb", "lb"), ("mil", "mL"), ("ml", "mL"), ("l", "L"),
+    ("pint", "pt"), ("quart", "qt"), ("cup", "cup"),
+)  # fmt: skip
+
+
+def net(found: Said, name: str, _: Around) -> str:
+    """A weight or volume in the unit said (``12oz``, ``350mL``)."""
+    numbers, text = found.numbers(name), found.text(name)
+    unit = re.search(r"#(?:[ -]and a half)?[ -]?([a-z ]+)", text)
+    short = next((s for w, s in _NET if unit and unit[1].startswith(w)), "")
+    if not numbers:
+        return text
+    low, high = numbers[0].low, numbers[0].high
+    if "and a half" in text:
+        low, high = low + Decimal("0.5"), high + Decimal("0.5")
+    return f"{_plain(low)}-{_plain(high)}{short}" if high != low else f"{_plain(low)}{short}"
+
+
+def first(found: Said, name: str, _: Around) -> str:
+    """ "an inch" and "two inches" as ``1in`` and ``2in``."""
+    text = _written(found, name)
+    text = re.sub(r"^an? ", "1 ", text)
+    for word, short in (("inches", "in"), ("inch", "in"), ("centimet", "cm"), ("percent", "%")):
+        text = re.sub(rf" ?{word}[a-z]*", short, text)
+    return text
+
+
+def recent(found: Said, name: str, setting: Around) -> str:
+    """The month of "last week", "yesterday", "in August", "ten days ago"."""
+    text, day, numbers = found.text(name), setting.day, found.numbers(name)
+    if day is None:
+        return _written(found, name)
+    if month := next((n for n, m in enumerate(_MONTHS, 1) if m in text), 0):
+        return f"{day.year - (month > day.month):04d}-{month:02d}"
+    back = 7 if "last week" in text else 30 if "last month" in text else 0
+    if "ago" in text and numbers:
+        back = int(numbers[0].low) * (7 if "week" in text else 1)
+    if "yesterday" in text or "last night" in text:
+        back = 1
+    then = day - timedelta(days=min(back, 3650))
+    return f"{then.year:04d}-{then.month:02d}"
+
+
+def expiry(found: Said, name: str, setting: Around) -> str:
+    """The next such month, or the year said (``2027-03``)."""
+    text, day, numbers = found.text(name), setting.day, found.numbers(name)
+    month = next((n for n, m in enumerate(_MONTHS, 1) if m in text), 0)
+    years = [int(n.low) for n in numbers if 2000 <= n.low < 2100]
+    if not month or day is None:
+        return _written(found, name)
+    year = years[-1] if years else day.year + (month < day.month or "next year" in text)
+    return f"{year:04d}-{month:02d}"
+
+
+_DAYS_ABROAD = {"canada": "CA", "the uk": "UK", "uk": "UK", "europe": "EU", "the eu": "EU"}
+
+
+def abroad(found: Said, name: str, _: Around) -> str:
+    """Where it is sent, as a code."""
+    text = found.text(name).strip()
+    return _DAYS_ABROAD.get(text, text)
+
+
+def currency_of(spoken: str, offset_hours: float | None) -> str:
+    """The currency of an English room that gives none: from the money words it uses.
+
+    "Pounds" alone may be a weight; it counts where nobody says dollars and the room's clock is
+    that of Britain or Ireland, or where a sign or "quid" is used.
+    """
+    text = spoken.lower()
+    if re.search(r"\$|\bdollars?\b|\bbucks?\b", text):
+        return "USD"
+    if re.search(r"£|\bquid\b|\bpence\b|\bpounds each\b", text):
+        return "GBP"
+    if re.search(r"€|\beuros?\b", text):
+        return "EUR"
+    british = offset_hours in (0, 1) and re.search(r"\bpounds?\b", text)
+    return "GBP" if british else "USD"
+
+
+ENGLISH: dict[str, Callable[..., str]] = {
+    "en_span": span,
+    "en_things": things,
+    "en_listed": listed,
+    "en_title": title,
+    "en_size": size,
+    "en_length": length,
+    "en_price": price,
+    "en_cents": cents,
+    "en_stretch": stretch,
+    "en_until": until,
+    "en_slug": slug,
+    "en_age": age,
+    "en_words": words,
+    "en_abroad": abroad,
+    "en_box": box,
+    "en_mm": millimetres,
+    "en_dim": dimension,
+    "en_net": net,
+    "en_first": first,
+    "en_recent": recent,
+    "en_expiry": expiry,
+}
+"""Functions of templates for English rules."""
