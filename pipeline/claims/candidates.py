@@ -51,11 +51,10 @@ class LineReading(NamedTuple):
 def read_line(shape: Shape, *, before: str, book: RuleBook, setting: Setting) -> LineReading:
     """The claims of a line and those that cues dropped; ``before`` is the previous shape."""
     grams = grams_of(shape.text)
-    cues = LineCues(shape, book.cues_by_language[shape.chinese], grams)
+    cues = LineCues(shape, book.cues_for(grams, chinese=shape.chinese))
     found: list[Candidate] = []
-    for rule in book.by_language[shape.chinese]:
-        if rule.pattern.may_match(grams):
-            found += _by_rule(rule, shape, cues, before=before, setting=setting)
+    for rule in book.rules_for(grams, chinese=shape.chinese):
+        found += _by_rule(rule, shape, cues, before=before, setting=setting)
     standing = [c for c in found if not c.dropped_by]
     kept = _without_overlap(standing)
     dropped = _without_overlap([c for c in found if c.dropped_by])

@@ -171,7 +171,10 @@ class Compiled:
 
     def may_match(self, grams: frozenset[str] | set[str]) -> bool:
         """Whether a line with these characters and trigrams could match at all."""
-        return all(not group.isdisjoint(grams) for group in self.gate)
+        for group in self.gate:  # a loop: this is the innermost test of a whole broadcast
+            if group.isdisjoint(grams):
+                return False
+        return True
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
@@ -222,6 +225,33 @@ class RunCue:
         return claim_type not in self.spare and (not self.types or claim_type in self.types)
 
 
+class Gatekeeper:
+    """Finds the few patterns that a line could match, without asking each one."""
+
+    def __init__(self, patterns: Iterable[Compiled]) -> None:
+        self._patterns = tuple(patterns)
+        self._always: list[int] = []
+        self._by_gram: dict[str, list[int]] = {}
+        for n, pattern in enumerate(self._patterns):
+            if not pattern.gate:
+                self._always.append(n)
+                continue
+            for gram in min(pattern.gate, key=_width):
+                self._by_gram.setdefault(gram, []).append(n)
+
+    def open(self, grams: set[str]) -> list[int]:
+        """Indexes, in order, of the patterns that these grams do not rule out."""
+        possible = set(self._always)
+        for gram in grams:
+            possible.update(self._by_gram.get(gram, ()))
+        return sorted(n for n in possible if self._patterns[n].may_match(grams))
+
+
+def _width(group: frozenset[str]) -> int:
+    """How much a group lets through: its size, the numeral sign counting many."""
+    return len(group) + (60 if "#" in group else 0)
+
+
 class RuleBook:
     """All rules and cues, by language."""
 
@@ -234,20 +264,30 @@ class RuleBook:
         return self.words[language]
 
     @cached_property
-    def by_language(self) -> dict[bool, tuple[RunRule, ...]]:
-        """Rules for Chinese lines (True) and for others (False)."""
-        return {
-            True: tuple(r for r in self.rules if r.language != "en"),
-            False: tuple(r for r in self.rules if r.language != "zh"),
-        }
+    def _rules_by_script(self) -> dict[bool, tuple[tuple[RunRule, ...], Gatekeeper]]:
+        out = {}
+        for chinese, other in ((True, "en"), (False, "zh")):
+            rules = tuple(r for r in self.rules if r.language != other)
+            out[chinese] = (rules, Gatekeeper(r.pattern for r in rules))
+        return out
 
     @cached_property
-    def cues_by_language(self) -> dict[bool, tuple[RunCue, ...]]:
-        """Cues for Chinese lines (True) and for others (False)."""
-        return {
-            True: tuple(c for c in self.cues if c.language != "en"),
-            False: tuple(c for c in self.cues if c.language != "zh"),
-        }
+    def _cues_by_script(self) -> dict[bool, tuple[tuple[RunCue, ...], Gatekeeper]]:
+        out = {}
+        for chinese, other in ((True, "en"), (False, "zh")):
+            cues = tuple(c for c in self.cues if c.language != other)
+            out[chinese] = (cues, Gatekeeper(c.pattern for c in cues))
+        return out
+
+    def rules_for(self, grams: set[str], *, chinese: bool) -> list[RunRule]:
+        """The rules that a line of these grams could match, in file order."""
+        rules, keeper = self._rules_by_script[chinese]
+        return [rules[n] for n in keeper.open(grams)]
+
+    def cues_for(self, grams: set[str], *, chinese: bool) -> list[RunCue]:
+        """The cues that a line of these grams could hold, in file order."""
+        cues, keeper = self._cues_by_script[chinese]
+        return [cues[n] for n in keeper.open(grams)]
 
 
 def grams_of(text: str) -> set[str]:

@@ -6,7 +6,7 @@ stretch of the line. What lies in a marked stretch is no claim of the host.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipeline.claims.compiled import RunCue
@@ -49,9 +49,8 @@ class Touch(NamedTuple):
 class LineCues:
     """The cues of one line."""
 
-    def __init__(self, shape: Shape, cues: Iterable[RunCue], grams: set[str]) -> None:
+    def __init__(self, shape: Shape, possible: Sequence[RunCue]) -> None:
         self._shape = shape
-        possible = [c for c in cues if c.pattern.may_match(grams)]
         self._left = [c for c in possible if c.cue.scope == "left"]
         self._right = [c for c in possible if c.cue.scope == "right"]
         self._inside = [c for c in possible if c.cue.scope == "inside"]
