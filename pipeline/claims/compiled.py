@@ -127,6 +127,8 @@ class Vocabulary:
                 out += self.names(self._macros[name], depth + 1)
             elif name in self.lexicons:
                 out.append(name)
+            elif name not in "<>":
+                raise KeyError(name)
         return out
 
 
@@ -150,9 +152,18 @@ class Compiled:
     ) -> None:
         self._pattern, self._words = pattern, words
         self._owner, self._file, self._field = owner, file, field
-        self.gate = self._gate()
+        self._check_names()
 
-    def _gate(self) -> Gate:
+    def _check_names(self) -> None:
+        """An unknown name is an error at load; the pattern's own syntax when first used."""
+        try:
+            self._words.names(self._pattern)
+        except KeyError as error:
+            raise self._wrong(error) from error
+
+    @cached_property
+    def gate(self) -> Gate:
+        """What any match must hold."""
         try:
             parsed = sre_parser.parse(self._words.gist(self._pattern))
         except (re.error, KeyError) as error:
@@ -171,10 +182,7 @@ class Compiled:
 
     def may_match(self, grams: frozenset[str] | set[str]) -> bool:
         """Whether a line with these characters and trigrams could match at all."""
-        for group in self.gate:  # a loop: this is the innermost test of a whole broadcast
-            if group.isdisjoint(grams):
-                return False
-        return True
+        return not any(map(grams.isdisjoint, self.gate))
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
@@ -314,7 +322,7 @@ def _required(parsed: Any) -> list[frozenset[str]]:
         out += _of_run(run)
         run = ""
         out += _of_op(op, arg)
-    return out + _of_run(run)
+    return [*out, *_of_run(run)]
 
 
 def _of_run(run: str) -> Iterable[frozenset[str]]:

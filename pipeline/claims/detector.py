@@ -22,6 +22,7 @@ from pipeline.claims.corroborate import corroborate
 from pipeline.claims.english import currency_of
 from pipeline.claims.listing import compare
 from pipeline.claims.products import SkuLinker
+from pipeline.claims.resolve import Repair, Resolver, apply
 from pipeline.claims.review import review_of
 from pipeline.claims.rules import RULES_FOLDER, RuleSource, read_rules
 from pipeline.claims.shape import Shape, shape_of
@@ -41,6 +42,7 @@ class RuleDetector:
         self.source = source
         self.digest = digest
         self.book = RuleBook(source)
+        self._resolver = Resolver(source.sound)
 
     @classmethod
     def load(cls, folder: Path | None = None) -> RuleDetector:
@@ -68,9 +70,11 @@ class RuleDetector:
         for line in lines:
             if line.role in ("comment", "clock") or not line.text.strip():
                 continue
-            reading = self.read(line.text, before=before, setting=setting)
+            repairs = self._resolver.repairs(line.text) if line.char_prob_pm else ()
+            text = apply(line.text, repairs)
+            reading = self.read(text, before=before, setting=setting)
             for candidate in reading.kept:
-                writer.add(line, reading.shape, candidate)
+                writer.add(line, reading.shape, candidate, repairs)
             if line.source == "speech":
                 before = reading
         claims = self._compared(link_corrections(writer.claims, lines), broadcast)
@@ -122,7 +126,9 @@ class _Writer:
         self._prefix = f"{sha256_hex(broadcast.broadcast_id.encode())[:4]}-{work_key[:12]}"
         self.claims: list[Claim] = []
 
-    def add(self, line: Line, shape: Shape, candidate: Candidate) -> None:
+    def add(
+        self, line: Line, shape: Shape, candidate: Candidate, repairs: Sequence[Repair] = ()
+    ) -> None:
         start, end = shape.verbatim(candidate.start, candidate.end)
         if end <= start:
             return
@@ -131,6 +137,9 @@ class _Writer:
         span = line.span_of(start, end)
         conditions = [m for m in candidate.marks if m.kind == "condition"]
         reasons = review_of(candidate, line, start, end, link)
+        mine = [r for r in repairs if r.start < end and start < r.end]
+        if mine:
+            reasons = (*reasons, "resolved_by_sound")
         broadcast = self._broadcast
         self.claims.append(
             Claim(
@@ -140,6 +149,8 @@ class _Writer:
                 start_ms=span.start_ms,
                 end_ms=max(span.end_ms, span.start_ms + 1),
                 quote=line.text[start:end],
+                resolved=apply(line.text, mine)[start:end] if mine else "",
+                resolved_reason="; ".join(f"{r.heard} sounds like {r.phrase}" for r in mine),
                 value=candidate.value,
                 polarity=touch.polarity,
                 hedged=touch.hedged,

@@ -117,6 +117,8 @@ class RuleFile(Frozen):
 
     language: Language = "any"
     macros: dict[str, str] = Field(default_factory=dict)
+    sound: tuple[str, ...] = ()
+    """Phrases that are also looked for by sound in recognised speech."""
     units: dict[str, dict[str, str]] = Field(default_factory=dict)
     """Kind (``weight`` …) to word to ``"<factor> <unit>"``; ``{unit_weight}`` in patterns."""
     lexicon: tuple[Lexicon, ...] = ()
@@ -148,6 +150,7 @@ class RuleSource(NamedTuple):
     lexicons: dict[tuple[str, Language], Lexicon]
     macros: dict[tuple[str, Language], str]
     units: dict[str, dict[str, str]]
+    sound: tuple[str, ...] = ()
 
 
 def read_rules(folder: Path = RULES_FOLDER) -> RuleSource:
@@ -162,6 +165,7 @@ def read_rules(folder: Path = RULES_FOLDER) -> RuleSource:
     lexicons: dict[tuple[str, Language], Lexicon] = {}
     macros: dict[tuple[str, Language], str] = {}
     units: dict[str, dict[str, str]] = {}
+    sound: list[str] = []
     for path in sorted(folder.glob("*.toml")):
         parsed = _read(path)
         rules += [Placed(r, parsed.language, path.name) for r in parsed.rule]
@@ -170,6 +174,7 @@ def read_rules(folder: Path = RULES_FOLDER) -> RuleSource:
             _once((lexicon.name, parsed.language) in lexicons, lexicon.name, path.name)
             lexicons[lexicon.name, parsed.language] = lexicon
         macros |= {(name, parsed.language): text for name, text in parsed.macros.items()}
+        sound += parsed.sound
         for kind, table in parsed.units.items():
             units.setdefault(kind, {}).update(table)
     if not rules:
@@ -177,7 +182,7 @@ def read_rules(folder: Path = RULES_FOLDER) -> RuleSource:
             f"no rules in {folder}", hint="give a folder with rule files", file=str(folder)
         )
     _unique([(p.rule.id, p.file) for p in rules] + [(c.cue.id, c.file) for c in cues])
-    return RuleSource(tuple(rules), tuple(cues), lexicons, macros, units)
+    return RuleSource(tuple(rules), tuple(cues), lexicons, macros, units, tuple(sound))
 
 
 def _read(path: Path) -> RuleFile:

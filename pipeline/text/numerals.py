@@ -171,7 +171,8 @@ class _Run:
         """The digit after the last unit: ones (二十八), or the next unit left out (一百八)."""
         run = self._digit_run()
         if run[0] == "两" and last <= 10:
-            return Decimal(0), Decimal(0) if self._skip_liang() else Decimal(0)
+            self.run = self.run[: self.at]  # the unit 两 of 十两 stays where it is
+            return _same(Decimal(0))
         scale = 1 if zero or last <= 10 else last // 10
         if len(run) >= 2 and _is_range(run[:2]) and self.after[:1] != "点":
             self.at += 2
@@ -184,11 +185,6 @@ class _Run:
         if self._peek() == "点" and found[0] == found[1] and self.at + 1 < len(self.run):
             return self._with_decimals(found[0])
         return found
-
-    def _skip_liang(self) -> bool:
-        """Leave the unit 两 of 十两 where it is and end the run there."""
-        self.run = self.run[: self.at]
-        return True
 
 
 def _is_range(run: str) -> bool:

@@ -182,6 +182,18 @@ def test_doubtful_words_go_to_review() -> None:
     assert "doubtful_recognition" in said("质保两年", probs=(300,)).claims[0].review_reasons
 
 
+def test_phrases_are_found_by_sound_and_the_heard_text_stays() -> None:
+    (claim,) = only(said("全国宝邮", probs=(900,)), "freight")
+    assert claim.quote == "全国宝邮"
+    assert claim.resolved == "全国包邮"
+    assert "宝邮" in claim.resolved_reason
+    assert "resolved_by_sound" in claim.review_reasons
+
+
+def test_a_given_transcript_is_not_resolved() -> None:
+    assert only(said("全国宝邮"), "freight") == []
+
+
 def test_listing_is_compared_and_quoted() -> None:
     (agrees,) = only(said("质保两年"), "warranty")
     (against,) = only(said("质保三年"), "warranty")
