@@ -137,3 +137,17 @@ def _apart(one: Candidate, other: Candidate) -> bool:
         or one.value != other.value
         or one.touch.polarity != other.touch.polarity
     )
+
+
+def without_numbers(reading: LineReading, links: frozenset[int]) -> tuple[Candidate, ...]:
+    """The claims without a "price" that only calls a product by its number (二十三, 外套)."""
+    first = reading.shape.clauses[0].end if reading.shape.clauses else 0
+
+    def calls(candidate: Candidate) -> bool:
+        if candidate.rule.rule.type != "price" or candidate.end > first:
+            return False
+        text = reading.shape.text[candidate.start : candidate.end]
+        number = reading.shape.numbers.get(candidate.start)
+        return text == "#" and number is not None and number.low in links
+
+    return tuple(c for c in reading.kept if not calls(c))

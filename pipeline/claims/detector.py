@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pipeline.claims.answers import resolve_answer
-from pipeline.claims.candidates import Candidate, LineReading, read_line
+from pipeline.claims.candidates import Candidate, LineReading, read_line, without_numbers
 from pipeline.claims.compiled import RuleBook
 from pipeline.claims.completion import with_windows
 from pipeline.claims.corrections import link_corrections, settle
@@ -66,6 +66,7 @@ class RuleDetector:
         linker = SkuLinker(broadcast, lines, screen)
         setting = self._setting(broadcast, lines)
         writer = _Writer(broadcast, linker, self.producer, work_key)
+        links = frozenset(p.link_number for p in broadcast.products if p.link_number is not None)
         before: LineReading | None = None
         for line in lines:
             if line.role in ("comment", "clock") or not line.text.strip():
@@ -73,7 +74,7 @@ class RuleDetector:
             repairs = self._resolver.repairs(line.text) if line.char_prob_pm else ()
             text = apply(line.text, repairs)
             reading = self.read(text, before=before, setting=setting)
-            for candidate in reading.kept:
+            for candidate in without_numbers(reading, links):
                 writer.add(line, reading.shape, candidate, repairs)
             if line.source == "speech":
                 before = reading
