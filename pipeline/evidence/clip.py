@@ -137,51 +137,65 @@ def make_clip(
     claim_id: str | None = None,
     index: PacketIndex | None = None,
 ) -> Clip:
-    """Cut a span of the broadcast's timeline out of one of its recordings.
+    """Cut a span of the broadcast's timeline out of one recording; what is lacking is listed.
 
-    ``recording_index`` says which recording of the clock map ``source`` is. Where only part
-    of the span was recorded, that part is cut and ``missing`` lists the rest. ``name`` may be
-    anything: it is reduced to letters, digits, dots, dashes and underscores. ``index`` is the
-    recording's sidecar; with it a long recording need not be read from its start.
+    ``recording_index`` is ``source``'s number in the clock map; ``name`` may be anything;
+    with ``index``, the sidecar, a long recording need not be read from its start.
 
     Raises:
         InputError: the span is empty, or the recording holds nothing of it.
         MediaError: the recording cannot be read.
     """
-    asked = Span(*span_ms)
+    asked, stem = Span(*span_ms), safe_name(name)
     spans = [s for s in clock_map.spans if s.recording_index == recording_index]
-    inside = [s for s in spans if s.span.overlap_ms(asked) > 0]
-    if not inside:
-        raise _nothing(asked, spans, broadcast_id)
+    inside = _inside(asked, spans, broadcast_id)
     out_dir.mkdir(parents=True, exist_ok=True)
-    stem = safe_name(name)
     with tempfile.TemporaryDirectory(prefix=f".{stem}.", dir=out_dir) as folder:
         work = Path(folder)
         bounds = _media_bounds(asked, inside, spans, margin_ms)
-        result = media.cut(
-            source,
-            start_ms=bounds.start_ms,
-            end_ms=bounds.end_ms,
-            out=work / f"{stem}.mp4",
-            index=index,
-        )
+        result = _cut(source, bounds, work / f"{stem}.mp4", index)
         at_ms = _to_media(max(asked.start_ms, inside[0].start_ms), inside[0])
         shown = _picture(source, at_ms, index, work / f"{stem}.jpg") if result.has_video else None
-        if transcript is not None:
-            words = subtitles(transcript, spans=spans, cut=result)
-            (work / f"{stem}.srt").write_text(words, encoding="utf-8")
-        info = ClipInfo(
-            broadcast_id=broadcast_id,
-            claim_id=claim_id,
-            asked_start_ms=asked.start_ms,
-            asked_end_ms=asked.end_ms,
-            margin_ms=margin_ms,
-            picture=None if shown is None else _moment(shown, spans, clock_map),
-            files={p.name: sha256_file(p) for p in sorted(work.iterdir())},
-            **_origin(recording, result, spans, clock_map),
-            **_gaps(asked, inside, spans, recording, result),
-        )
-        return _publish(work, out_dir, stem, info)
+        _write_words(transcript, spans, result, work / f"{stem}.srt")
+        about = {"broadcast_id": broadcast_id, "claim_id": claim_id, "margin_ms": margin_ms}
+        about |= _origin(recording, result, spans, clock_map)
+        about |= _gaps(asked, inside, spans, recording, result)
+        picture = None if shown is None else _moment(shown, spans, clock_map)
+        return _publish(work, out_dir, stem, _info(about, asked, picture, work))
+
+
+def _cut(
+    source: media.MediaSource, bounds: Span, out: Path, index: PacketIndex | None
+) -> media.CutResult:
+    start_ms, end_ms = bounds
+    return media.cut(source, start_ms=start_ms, end_ms=end_ms, out=out, index=index)
+
+
+def _info(about: dict[str, Any], asked: Span, picture: Moment | None, work: Path) -> ClipInfo:
+    return ClipInfo(
+        asked_start_ms=asked.start_ms,
+        asked_end_ms=asked.end_ms,
+        picture=picture,
+        files={p.name: sha256_file(p) for p in sorted(work.iterdir())},
+        **about,
+    )
+
+
+def _inside(asked: Span, spans: Sequence[ClockSpan], broadcast_id: str) -> list[ClockSpan]:
+    inside = [s for s in spans if s.span.overlap_ms(asked) > 0]
+    if not inside:
+        raise _nothing(asked, spans, broadcast_id)
+    return inside
+
+
+def _write_words(
+    transcript: Transcript | None,
+    spans: Sequence[ClockSpan],
+    cut: media.CutResult,
+    path: Path,
+) -> None:
+    if transcript is not None:
+        path.write_text(subtitles(transcript, spans=spans, cut=cut), encoding="utf-8")
 
 
 def safe_name(name: str) -> str:

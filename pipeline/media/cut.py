@@ -63,11 +63,7 @@ def cut(
         InputError: the span is empty or beyond the recording.
         UnreadableMedia: the source cannot be opened.
     """
-    if end_ms <= start_ms:
-        raise InputError(
-            f"{clock(start_ms)} to {clock(end_ms)} is not a span",
-            hint="give an end after the start",
-        )
+    _check_span(start_ms, end_ms)
     codecs = codecs_of(source)
     anew = tuple(f"{kind}: {name}" for kind, name in codecs.items() if name not in COPIED[kind])
     kinds: frozenset[Kind] = frozenset({"video" if "video" in codecs else "audio"})
@@ -84,20 +80,34 @@ def cut(
             end_us = copied.end_us
         if not copied.ranges or end_us <= start_ms * 1000:
             raise _nothing(source, start_ms, end_ms)
-        result = CutResult(
-            path=out,
-            media_start_ms=to_ms(bounds.start_us),
-            media_end_ms=to_ms(end_us),
-            ranges=copied.ranges,
-            sha256=sha256_file(part),
-            size_bytes=part.stat().st_size,
-            has_video=copied.pictures > 0,
-            coded_anew=anew,
-        )
+        result = _result(part, copied, start_us=bounds.start_us, end_us=end_us, anew=anew)
         part.replace(out)
     finally:
         part.unlink(missing_ok=True)
-    return result
+    return result._replace(path=out)
+
+
+def _check_span(start_ms: int, end_ms: int) -> None:
+    if end_ms <= start_ms:
+        raise InputError(
+            f"{clock(start_ms)} to {clock(end_ms)} is not a span",
+            hint="give an end after the start",
+        )
+
+
+def _result(
+    part: Path, copied: _Copied, *, start_us: int, end_us: int, anew: tuple[str, ...]
+) -> CutResult:
+    return CutResult(
+        path=part,
+        media_start_ms=to_ms(start_us),
+        media_end_ms=to_ms(end_us),
+        ranges=copied.ranges,
+        sha256=sha256_file(part),
+        size_bytes=part.stat().st_size,
+        has_video=copied.pictures > 0,
+        coded_anew=anew,
+    )
 
 
 def _nothing(source: MediaSource, start_ms: int, end_ms: int) -> InputError:

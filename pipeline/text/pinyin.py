@@ -36,7 +36,8 @@ def splits(word: str) -> tuple[tuple[str, ...], ...]:
     """All splits of a word into folded syllables, fewest syllables first."""
     if not word or len(word) > _LONGEST_WORD or not word.isascii() or not word.isalpha():
         return ()
-    ways: list[list[tuple[str, ...]]] = [[()]] + [[] for _ in word]
+    empty: list[tuple[str, ...]] = [()]
+    ways = [empty, *(list[tuple[str, ...]]() for _ in word)]
     for end in range(1, len(word) + 1):
         for start in range(max(0, end - _LONGEST_SYLLABLE), end):
             syllable = word[start:end]
