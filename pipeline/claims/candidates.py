@@ -54,7 +54,8 @@ def read_line(shape: Shape, *, before: str, book: RuleBook, setting: Setting) ->
     cues = LineCues(shape, book.cues_for(grams, chinese=shape.chinese))
     found: list[Candidate] = []
     for rule in book.rules_for(grams, chinese=shape.chinese):
-        found += _by_rule(rule, shape, cues, before=before, setting=setting)
+        if rule.pattern.regex.search(shape.text):
+            found += _by_rule(rule, shape, cues, before=before, setting=setting)
     standing = [c for c in found if not c.dropped_by]
     kept = _without_overlap(standing)
     dropped = _without_overlap([c for c in found if c.dropped_by])
