@@ -13,7 +13,8 @@ from typing import NamedTuple
 from pipeline.claims.closing import ClosingTalk
 from pipeline.claims.cues import Cues, cues
 from pipeline.claims.mentions import Mention, MentionFinder, clause_at, folded
-from pipeline.claims.windows import Stage, Unit, confidence_pm, find_windows
+from pipeline.claims.units import Unit
+from pipeline.claims.windows import Stage, confidence_pm, find_windows
 from pipeline.model import Broadcast, Line, Screen, Window
 
 _SURE_MARGIN = 0.8

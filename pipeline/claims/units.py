@@ -1,0 +1,133 @@
+"""The talk cut into units: stretches during which the product is taken not to change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from pipeline.claims.cues import cues
+from pipeline.claims.mentions import Mention, MentionFinder, folded
+from pipeline.claims.schedule import Announcement, Event
+from pipeline.model import Line
+from pipeline.timeline import Span
+
+_GAP_MS = 5_000
+_LEAD_CHARS = 12
+
+
+class Unit(NamedTuple):
+    """A stretch of talk during which the product is taken not to change."""
+
+    line: int
+    """Number of the line among those given; -1 for a stretch without words."""
+    char_start: int
+    char_end: int
+    start_ms: int
+    end_ms: int
+    mentions: tuple[Mention, ...]
+    handover: bool = False
+    """Whether words say that something new begins."""
+    introduces: str = ""
+    """A product never announced that is named here for the first time."""
+
+    @property
+    def span(self) -> Span:
+        """Where it lies on the timeline."""
+        return Span(self.start_ms, self.end_ms)
+
+
+def cut(lines: Sequence[Line], finder: MentionFinder) -> Iterator[Unit]:
+    """The lines, cut again where a product is announced; in order of time."""
+    alone = cues().handover_alone
+    for n, line in enumerate(lines):
+        mentions = finder.find(line.text)
+        cuts = [0, *_cut_places(mentions), len(line.text)]
+        for start, end in pairwise(cuts):
+            if end > start or len(cuts) == 2:
+                span = line.span_of(start, end)
+                own = tuple(m for m in mentions if start <= m.start < end)
+                handover = alone.search(folded(line.text[start:end]).text) is not None
+                yield Unit(n, start, end, span.start_ms, span.end_ms, own, handover)
+
+
+def _cut_places(mentions: Sequence[Mention]) -> list[int]:
+    """Where an announcement begins of a product that is not the one last announced.
+
+    Names right before the announcement belong to it (蜂蜜，椴树蜜，三号).
+    """
+    places: list[int] = []
+    last, lead = "", None  # type: tuple[str, Mention | None]
+    for mention in mentions:
+        if mention.manner not in ("announced", "plain"):
+            continue
+        if lead is None or lead.sku_id != mention.sku_id or mention.start - lead.end > _LEAD_CHARS:
+            lead = mention
+        if mention.manner == "announced" and mention.sku_id != last:
+            places.append(lead.start)
+            last = mention.sku_id
+    return [p for p in dict.fromkeys(places) if p > 0]
+
+
+def announcements(unit: Unit) -> Iterator[Mention]:
+    """The announcement made in a unit; none where several products are announced at once."""
+    skus = {m.sku_id for m in unit.mentions if m.manner == "announced"}
+    if len(skus) == 1:
+        yield next(m for m in unit.mentions if m.manner == "announced")
+
+
+def all_announced(units: Sequence[Unit]) -> list[Announcement]:
+    """Who was announced when: by number where the host uses numbers for it, else by name."""
+    by_number: list[Announcement] = []
+    by_name: list[Announcement] = []
+    quietly: list[Announcement] = []
+    for unit in units:
+        for mention in announcements(unit):
+            made = Announcement(unit.start_ms, mention.sku_id)
+            numbered = any(m.kind == "number" and m.manner == "announced" for m in unit.mentions)
+            (by_number if numbered else by_name).append(made)
+        if unit.introduces:
+            quietly.append(Announcement(unit.start_ms, unit.introduces))
+    out = list(by_number)
+    for weaker in (by_name, quietly):
+        known = {a.sku_id for a in out}
+        out.extend(a for a in weaker if a.sku_id not in known)
+    return sorted(out)
+
+
+def with_introductions(units: Sequence[Unit]) -> tuple[Unit, ...]:
+    """The units, marked where a product that is never announced is named for the first time.
+
+    Somebody must bring it on stage, and its first mention is the likeliest place.
+    """
+    seen = {m.sku_id for u in units for m in u.mentions if m.manner == "announced"}
+    out = []
+    for unit in units:
+        first = next((m.sku_id for m in unit.mentions if m.pointed and m.sku_id not in seen), "")
+        overview = len({m.sku_id for m in unit.mentions}) >= 2
+        if first and not overview:
+            seen.add(first)
+            unit = unit._replace(introduces=first)
+        out.append(unit)
+    return tuple(out)
+
+
+def with_gaps(units: tuple[Unit, ...], events: Sequence[Event], bounds: Span) -> tuple[Unit, ...]:
+    """The units with wordless ones where nothing was heard, cut at the platform's events."""
+    edges = sorted({t for e in events for t in (e.start_ms, e.end_ms)})
+    out: list[Unit] = []
+    at = bounds.start_ms
+    for unit in units:
+        if unit.start_ms - at >= _GAP_MS:
+            out.extend(_wordless(at, unit.start_ms, edges))
+        out.append(unit)
+        at = max(at, unit.end_ms)
+    if bounds.end_ms - at >= _GAP_MS:
+        out.extend(_wordless(at, bounds.end_ms, edges))
+    return tuple(out)
+
+
+def _wordless(start_ms: int, end_ms: int, edges: Sequence[int]) -> Iterator[Unit]:
+    cuts = [start_ms, *(t for t in edges if start_ms < t < end_ms), end_ms]
+    for start, end in pairwise(cuts):
+        yield Unit(-1, 0, 0, start, end, ())
