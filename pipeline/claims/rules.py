@@ -186,10 +186,10 @@ def read_rules(folder: Path = RULES_FOLDER) -> RuleSource:
 
 
 def _read(path: Path) -> RuleFile:
-    text = path.read_text(encoding="utf-8")
     try:
+        text = path.read_text(encoding="utf-8")
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RuleError(
             f"{path.name} is not TOML: {error}", hint="correct the line named", file=path.name
         ) from error

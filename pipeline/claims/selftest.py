@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.claims.candidates import read_line
 from pipeline.claims.compiled import RuleBook, RunCue, RunRule
@@ -12,16 +13,29 @@ from pipeline.claims.values import Setting
 from pipeline.errors import RuleError
 
 
+class Failure(NamedTuple):
+    """A sentence on which a rule or cue does not do what its author wrote."""
+
+    problem: str
+    """``does not fire on its example`` …"""
+    sentence: str
+
+
 def check_rule(rule: RunRule, book: RuleBook, units: dict[str, dict[str, str]]) -> list[str]:
     """What is wrong with a rule, in words; empty when nothing is."""
+    return [f"{f.problem} {f.sentence!r}" for f in rule_failures(rule, book, units)]
+
+
+def rule_failures(rule: RunRule, book: RuleBook, units: dict[str, dict[str, str]]) -> list[Failure]:
+    """The sentences on which a rule fails."""
     setting = Setting("CNY", None, units)
     wrong = [
-        f"does not fire on its example {text!r}"
+        Failure("does not fire on its example", text)
         for text in rule.rule.examples
         if not _fires(rule, text, book, setting)
     ]
     return wrong + [
-        f"fires on its counter-example {text!r}"
+        Failure("fires on its counter-example", text)
         for text in rule.rule.counter_examples
         if _fires(rule, text, book, setting)
     ]
@@ -47,13 +61,18 @@ class _Alone(RuleBook):
 
 def check_cue(cue: RunCue) -> list[str]:
     """What is wrong with a cue, in words; empty when nothing is."""
+    return [f"{f.problem} {f.sentence!r}" for f in cue_failures(cue)]
+
+
+def cue_failures(cue: RunCue) -> list[Failure]:
+    """The sentences on which a cue fails."""
     wrong = [
-        f"is not found in its example {text!r}"
+        Failure("is not found in its example", text)
         for text in cue.cue.examples
         if not _found(cue, text)
     ]
     return wrong + [
-        f"is found in its counter-example {text!r}"
+        Failure("is found in its counter-example", text)
         for text in cue.cue.counter_examples
         if _found(cue, text)
     ]

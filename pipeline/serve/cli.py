@@ -30,6 +30,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("commands_system", "List recognition models."),
     "doctor": ("commands_system", "Check the set-up, limits and what is missing."),
     "evaluate": ("commands_evaluate", "Score labelled broadcasts."),
+    "rules": ("commands_rules", "List, test, try and explain the rules."),
     "flows": ("commands_system", "Run a broadcast as a Prefect flow."),
 }
 
