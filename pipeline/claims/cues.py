@@ -83,6 +83,11 @@ class Cues(NamedTuple):
     all_of_it: re.Pattern[str]
     none_at_all: re.Pattern[str]
     no_echo: frozenset[str]
+    short_before: re.Pattern[str]
+    short_after: re.Pattern[str]
+    packing: re.Pattern[str]
+    packing_latin: frozenset[str]
+    function: frozenset[str]
 
 
 @lru_cache(maxsize=1)
@@ -112,6 +117,11 @@ def cues() -> Cues:
         all_of_it=re.compile(data["closing"]["all_of_it"]),
         none_at_all=re.compile(data["closing"]["none_at_all"]),
         no_echo=frozenset(data["closing"]["no_echo"].split("|")),
+        short_before=re.compile(data["names"]["short_before"]),
+        short_after=re.compile(data["names"]["short_after"]),
+        packing=re.compile(data["names"]["packing"]),
+        packing_latin=frozenset(data["names"]["packing_latin"]),
+        function=frozenset(data["names"]["function"]),
     )
 
 
@@ -149,6 +159,26 @@ def small_number(text: str) -> int | None:
     if tens in _EN_TENS:
         return _EN_TENS[tens] + (_EN_NUMBERS.index(ones) if ones else 0)
     return _chinese_number(text)
+
+
+def english_number(number: int) -> str:
+    """Below 60 as it is said; empty beyond."""
+    if number < len(_EN_NUMBERS):
+        return _EN_NUMBERS[number]
+    tens = next((word for word, value in _EN_TENS.items() if value == number // 10 * 10), "")
+    ones = f" {_EN_NUMBERS[number % 10]}" if number % 10 else ""
+    return tens + ones if tens else ""
+
+
+def chinese_number(number: int) -> str:
+    """Below 100 as it is said; empty beyond."""
+    if number >= 100:
+        return ""
+    digits = "零一二三四五六七八九"
+    if number < 10:
+        return digits[number]
+    tens, ones = divmod(number, 10)
+    return (digits[tens] if tens > 1 else "") + "十" + (digits[ones] if ones else "")
 
 
 def _chinese_number(text: str) -> int | None:

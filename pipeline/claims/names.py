@@ -8,37 +8,23 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from pipeline.claims.cues import Cues, chinese_number, cues, english_number
 from pipeline.model import Product
 from pipeline.text.normal import normal_text
-from pipeline.text.sound import FUZZY, LITERAL, SAME_TONE, TONELESS, SoundMatcher, syllables
+from pipeline.text.sound import FUZZY, LITERAL, TONELESS, SoundHit, SoundMatcher, syllables
 
 _SPEC = re.compile(
-    r"\d+(?:\.\d+)?\s*(?:寸|包|斤|公斤|克|g|kg|ml|l|w|件|片|条|支|瓶|袋|盒|个|只|pack|-pack)?\b"
+    r"\d+(?:\.\d+)?\s*(?:毫升|公斤|公分|厘米|[寸包斤克升件片条支瓶袋盒个只段色码代层抽匹米]|kg|ml|cm|pack|-pack"
+    r"|ft|in|oz|lb|g|l|w|v)?装?(?![a-z0-9])"
 )
+_DIGITS = re.compile(r"\d{1,4}")
 _HEAD_CHARS = 2
 _LATIN = re.compile(r"[a-z][a-z'-]*")
-_FUNCTION = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "of",
-        "for",
-        "and",
-        "with",
-        "in",
-        "on",
-        "to",
-        "by",
-        "pack",
-        "set",
-        "pair",
-        "pairs",
-    ]
-)
+_ZH_DIGITS = "零一二三四五六七八九"
+_NUMERAL = re.compile(f"[{_ZH_DIGITS}两十百千万]")
 
 
 class Name(NamedTuple):
@@ -49,6 +35,8 @@ class Name(NamedTuple):
     """Normal form."""
     given: bool
     """Whether the merchant wrote it; False for the head of the full name."""
+    shared: bool = False
+    """Whether it is a part of another product's name (锅 beside 空气炸锅), so that it points weakly."""
 
 
 class NameHit(NamedTuple):
@@ -60,6 +48,7 @@ class NameHit(NamedTuple):
     text: str
     by_sound: bool
     given: bool
+    shared: bool = False
 
 
 class NameFinder:
@@ -71,19 +60,43 @@ class NameFinder:
         for name in _all_names(products):
             owners[name.text].add(name.sku_id)
             names.setdefault(name.text, name)
-        self._names = {text: name for text, name in names.items() if len(owners[text]) == 1}
+        alone = {text: name for text, name in names.items() if len(owners[text]) == 1}
+        self._names = {text: _marked(name, names.values()) for text, name in alone.items()}
         self._matcher = SoundMatcher(self._names)
+        self._words: Cues = cues()
 
     def find(self, text: str) -> list[NameHit]:
         """The names in a text, in order, not overlapping."""
         hits = []
         for hit in self._matcher.find(text):
             name = self._names[hit.needle]
-            if hit.grade <= _worst(name) and _whole(text, hit.start, hit.end):
+            if hit.grade <= _worst(name) and self._stands(text, hit):
                 hits.append(
-                    NameHit(name.sku_id, hit.start, hit.end, hit.needle, hit.grade > 0, name.given)
-                )
+                    NameHit(
+                        name.sku_id, hit.start, hit.end, hit.needle, hit.grade > 0, name.given,
+                        name.shared,
+                    )
+                )  # fmt: skip
         return _longest(hits)
+
+    def _stands(self, text: str, hit: SoundHit) -> bool:
+        """Whether a hit is a word of its own and not a piece of another."""
+        if not _whole(text, hit.start, hit.end):
+            return False
+        heard = text[hit.start : hit.end]
+        if hit.grade > LITERAL and len(_NUMERAL.findall(heard)) > len(_NUMERAL.findall(hit.needle)):
+            return False  # 二百九十九 is no 白酒
+        if len(heard) == 1 and "\u4e00" <= heard <= "\u9fff":
+            before, after = text[: hit.start], text[hit.end :]
+            return bool(self._words.short_before.search(before)) and bool(
+                self._words.short_after.match(after)
+            )
+        return True
+
+
+def _marked(name: Name, names: Iterable[Name]) -> Name:
+    others = (n.text for n in names if n.sku_id != name.sku_id)
+    return name._replace(shared=any(name.text in other for other in others))
 
 
 def _whole(text: str, start: int, end: int) -> bool:
@@ -96,7 +109,7 @@ def _worst(name: Name) -> int:
     units = len(syllables(name.text))
     if not name.given and units <= 2:
         return LITERAL
-    return SAME_TONE if units <= 1 else TONELESS if units == 2 else FUZZY
+    return LITERAL if units <= 1 else TONELESS if units == 2 else FUZZY
 
 
 def _longest(hits: list[NameHit]) -> list[NameHit]:
@@ -121,8 +134,21 @@ def _forms(sku_id: str, text: str, *, given: bool) -> Iterator[Name]:
     if not any(s.key for s in syllables(text)):
         return
     yield Name(sku_id, text, given)
+    for spoken in _spoken(text):
+        yield Name(sku_id, spoken, given)
     if text[-1:].isascii() and text[-1:].isalpha() and len(text) >= 3:
         yield Name(sku_id, text[:-1] if text.endswith("s") else text + "s", given)
+
+
+def _spoken(text: str) -> Iterator[str]:
+    """The name with its figures said aloud: 曜石12 → 曜石十二, 曜石一二; Pad 2 → Pad two."""
+    if not _DIGITS.search(text):
+        return
+    if text.isascii():
+        yield _DIGITS.sub(lambda m: english_number(int(m[0])) or m[0], text)
+        return
+    yield _DIGITS.sub(lambda m: "".join(_ZH_DIGITS[int(c)] for c in m[0]), text)
+    yield _DIGITS.sub(lambda m: chinese_number(int(m[0])) or m[0], text)
 
 
 def _brand(names: Sequence[str]) -> str:
@@ -138,14 +164,16 @@ def _brand(names: Sequence[str]) -> str:
 
 
 def _heads(name: str) -> Iterator[str]:
-    """The name without its brand and figures, and the noun it ends in."""
-    bare = _SPEC.sub(" ", name).strip(" -·")
+    """The name without its brand, figures and packing, and the noun it ends in."""
+    words = cues()
+    bare = words.packing.sub("", _SPEC.sub(" ", name).strip(" -·")).strip(" -·")
     if not bare:
         return
-    if words := [w for w in _LATIN.findall(bare) if w not in _FUNCTION]:
+    latin = _LATIN.findall(bare)
+    if nouns := [w for w in latin if w not in words.function and w not in words.packing_latin]:
         yield bare
         if not any("\u4e00" <= c <= "\u9fff" for c in bare):
-            yield words[-1]
+            yield nouns[-1]
             return
     core = bare.replace(" ", "")
     yield core
