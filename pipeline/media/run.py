@@ -11,6 +11,7 @@ from pipeline.media.cut import CutResult, cut
 from pipeline.media.inspect import Inspection, Probed, inspect, packet_index, probe
 from pipeline.media.pictures import Picture, jpeg_bytes, key_pictures, picture_at
 from pipeline.media.source import MediaSource, Segment, open_source, source_of
+from pipeline.media.viewing import exact_cut
 
 __all__ = [
     "AudioBlock",
@@ -24,6 +25,7 @@ __all__ = [
     "audio_blocks",
     "build",
     "cut",
+    "exact_cut",
     "ffmpeg_path",
     "ffmpeg_version",
     "inspect",

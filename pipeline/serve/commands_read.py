@@ -205,6 +205,7 @@ def show_command(
 @click.option("--to", "end", help="End on the broadcast's timeline.")
 @click.option("--margin", "margin_s", type=click.FloatRange(0, 60), help="Seconds kept around it.")
 @click.option("--out", type=_PATH, help="Folder for the files (default: clips/ of the workspace).")
+@click.option("--exact", is_flag=True, help="Also a re-encoded viewing copy, cut to the instant.")
 @workspace_option
 @json_option
 def clip_command(
@@ -213,6 +214,7 @@ def clip_command(
     end: str | None,
     margin_s: float | None,
     out: Path | None,
+    exact: bool,
     workspace: Path | None,
     as_json: bool,
 ) -> None:
@@ -221,8 +223,9 @@ def clip_command(
     Beside the MP4 lie the picture, the words (SRT) and a JSON that says where it came from.
 
     \b
-    JSON fields: video, picture, subtitles, sidecar, info.
+    JSON fields: video, picture, subtitles, sidecar, info, and with --exact viewing_copy.
     """
+    from pipeline.evidence.viewing import make_exact
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import say
     from pipeline.timeline import parse_clock
@@ -236,8 +239,11 @@ def clip_command(
     else:
         span = (parse_clock(start), parse_clock(end))
         clip = works.clip_span(claim_or_broadcast, span=span, out=out, margin_ms=margin_ms)
+    copy = make_exact(clip) if exact else None
     if as_json:
-        say(dump(clip.model_dump(mode="json")))
-    else:
-        for path in (clip.video, clip.picture, clip.subtitles, clip.sidecar):
-            say(str(path)) if path else None
+        more = {"viewing_copy": copy[1].model_dump(mode="json")} if copy else {}
+        say(dump(clip.model_dump(mode="json") | more))
+        return
+    for path in (clip.video, clip.picture, clip.subtitles, clip.sidecar, copy and copy[0]):
+        if path:
+            say(str(path))

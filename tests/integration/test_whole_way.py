@@ -64,6 +64,18 @@ def test_a_claim_opens_as_a_clip_with_its_words(clean: Path, tmp_path: Path):
     assert claim["quote"][:2] in Path(clip["subtitles"]).read_text()
 
 
+def test_a_viewing_copy_is_cut_to_the_instant_and_says_what_it_is(clean: Path, tmp_path: Path):
+    import av
+
+    asked = ["--from", "21", "--to", "24", "--margin", "1", "--exact"]
+    made = evidence("clip", "sample-zh01", *asked, "-w", clean, "--out", tmp_path, "--json").json
+    copy = made["viewing_copy"]
+    assert (copy["kind"], copy["start_ms"], copy["end_ms"]) == ("viewing_copy", 20_000, 25_000)
+    assert copy["of_sha256"] == made["info"]["files"][copy["of"]]
+    with av.open(str(tmp_path / copy["file"])) as media:
+        assert abs(media.duration / 1000 - 5000) <= 60
+
+
 def test_screen_claims_carry_their_box(clean: Path):
     claims = evidence("claims", "sample-zh01", "-w", clean, "--json").json
     seen = [c for c in claims if c["source"] == "screen"]
