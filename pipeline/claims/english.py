@@ -85,6 +85,8 @@ def _iso(value: Decimal, letter: str) -> str:
     if value != int(value) and letter in _HALVES:
         letter, times = _HALVES[letter]
         value *= times
+    if letter == "W":
+        letter, value = "D", value * 7
     whole = int(value)
     return {"H": f"PT{whole}H", "MIN": f"PT{whole}M"}.get(letter, f"P{whole}{letter}")
 
@@ -94,7 +96,7 @@ def things(found: Said, name: str, _: Around) -> str:
     out = []
     for part in _SPLIT.split(_written(found, name)):
         count = re.match(r"(\d+) ", part)
-        thing = part[count.end() :] if count else part
+        thing = re.sub(r"\b\d+-[a-z]+ ", "", part[count.end() :] if count else part)
         while (shorter := _LEAD.sub("", thing)) != thing:
             thing = shorter
         if thing:
@@ -179,16 +181,19 @@ def until(found: Said, name: str, setting: Around) -> str:
     text, day = found.text(name), setting.day
     if day is None:
         return _written(found, name)
+    if "tonight" in text or "midnight" in text:
+        return _date(day)
     if "month" in text:
         return _date(day.replace(day=calendar.monthrange(day.year, day.month)[1]))
     if "year" in text:
         return _date(date(day.year, 12, 31))
+    feast = _feast(text, day.year)
+    if feast:
+        return _date(feast if feast >= day else _feast(text, day.year + 1) or feast)
     if (week := next((n for n, w in enumerate(_DAYS) if w in text), None)) is not None:
         return _date(day + timedelta(days=(week - day.weekday()) % 7 or 7))
     if "week" in text:
         return _date(day + timedelta(days=6 - day.weekday()))
-    if feast := _feast(text, day.year):
-        return _date(feast if feast >= day else _feast(text, day.year + 1) or feast)
     return _month_end(found, name, day) or _written(found, name)
 
 
@@ -213,8 +218,35 @@ def _feast(text: str, year: int) -> date | None:
         "new year": date(year, 12, 31),
         "halloween": date(year, 10, 31),
         "valentine": date(year, 2, 14),
+        "memorial day": _last_monday(year, 5),
+        "labor day": _first_monday(year, 9),
+        "fourth of july": date(year, 7, 4),
+        "easter": _easter(year),
     }
     return next((d for w, d in feasts.items() if w in text), None)
+
+
+def _first_monday(year: int, month: int) -> date:
+    first_day = date(year, month, 1)
+    return first_day + timedelta(days=(7 - first_day.weekday()) % 7)
+
+
+def _last_monday(year: int, month: int) -> date:
+    last_day = date(year, month, calendar.monthrange(year, month)[1])
+    return last_day - timedelta(days=last_day.weekday())
+
+
+def _easter(year: int) -> date:
+    """Gregorian Easter by the anonymous algorithm (Meeus, Astronomical Algorithms, ch. 8)."""
+    a, b, c = year % 19, year // 100, year % 100
+    d, e = divmod(b, 4)
+    g = (8 * b + 13) // 25
+    h = (19 * a + b - d - g + 15) % 30
+    i, k = divmod(c, 4)
+    m = (32 + 2 * e + 2 * i - h - k) % 7
+    n = (a + 11 * h + 22 * m) // 451
+    month, day = divmod(h + m - 7 * n + 114, 31)
+    return date(year, month, day + 1)
 
 
 def _date(day: date) -> str:
@@ -297,7 +329,7 @@ def net(found: Said, name: str, _: Around) -> str:
 def first(found: Said, name: str, _: Around) -> str:
     """ "an inch" and "two inches" as ``1in`` and ``2in``."""
     text = _written(found, name)
-    text = re.sub(r"^an? ", "1 ", text)
+    text = re.sub(r"^half(?: an?)? ", "0.5 ", re.sub(r"^an? ", "1 ", text))
     for word, short in (("inches", "in"), ("inch", "in"), ("centimet", "cm"), ("percent", "%")):
         text = re.sub(rf" ?{word}[a-z]*", short, text)
     return text
@@ -328,6 +360,52 @@ def expiry(found: Said, name: str, setting: Around) -> str:
         return _written(found, name)
     year = years[-1] if years else day.year + (month < day.month or "next year" in text)
     return f"{year:04d}-{month:02d}"
+
+
+def running(found: Said, name: str, _: Around) -> str:
+    """How long it runs: ``7h``, ``40min``, ``P10D``; a bare number takes the unit said before."""
+    text, numbers = found.text(name), found.numbers(name)
+    if not numbers:
+        return text
+    unit = _UNIT.search(text)
+    if not unit:
+        try:
+            unit = _UNIT.search(found.text("u"))
+        except KeyError:
+            unit = None
+    low = _plain(numbers[0].low)
+    shown = f"{low}-{_plain(numbers[0].high)}" if numbers[0].is_range else low
+    if unit is None:
+        return f"{shown}h" if "#" == text.strip() else _written(found, name)
+    if unit[1] in ("day", "week"):
+        return _iso(numbers[0].high, "D" if unit[1] == "day" else "W")
+    return shown + ("min" if unit[1].startswith("min") else "h")
+
+
+def sensors(found: Said, name: str, _: Around) -> str:
+    """ "heart rate and blood oxygen" as ``heart_rate,SpO2``."""
+    parts = _SPLIT.split(_written(found, name))
+    return ",".join("SpO2" if "oxygen" in p else p.strip().replace(" ", "_") for p in parts)
+
+
+def pair(found: Said, name: str, _: Around) -> str:
+    """ "a pair" and "both" as 2."""
+    text, numbers = found.text(name), found.numbers(name)
+    if numbers:
+        return _plain(numbers[0].low)
+    return "2" if text in ("a pair", "both", "two") else text.replace(" ", "_")
+
+
+def years(found: Said, name: str, _: Around) -> str:
+    """A bare number of years."""
+    numbers = found.numbers(name)
+    return f"P{_plain(numbers[0].low)}Y" if numbers else "P1Y"
+
+
+def unit(found: Said, name: str, _: Around) -> str:
+    """The short form of a unit of weight or volume."""
+    text = found.text(name)
+    return next((short for word, short in _NET if text.startswith(word)), text)
 
 
 _DAYS_ABROAD = {"canada": "CA", "the uk": "UK", "uk": "UK", "europe": "EU", "the eu": "EU"}
@@ -375,7 +453,12 @@ ENGLISH: dict[str, Callable[..., str]] = {
     "en_mm": millimetres,
     "en_dim": dimension,
     "en_net": net,
+    "en_pair": pair,
+    "en_years": years,
+    "en_unit": unit,
     "en_first": first,
+    "en_run": running,
+    "en_sensors": sensors,
     "en_recent": recent,
     "en_expiry": expiry,
 }
