@@ -68,12 +68,19 @@ class Cues(NamedTuple):
     bare_number: re.Pattern[str]
     handover_before: re.Pattern[str]
     handover_alone: re.Pattern[str]
+    leads_to_number: re.Pattern[str]
+    turns: re.Pattern[str]
+    count: re.Pattern[str]
+    returning: re.Pattern[str]
+    recalled: re.Pattern[str]
     back_before: re.Pattern[str]
     recap: re.Pattern[str]
     object_before: re.Pattern[str]
     advice_before: re.Pattern[str]
     lead: re.Pattern[str]
     room: re.Pattern[str]
+    opens_rules: re.Pattern[str]
+    rules_types: frozenset[str]
     all_do: re.Pattern[str]
     seller: re.Pattern[str]
     kind_of_goods: re.Pattern[str]
@@ -102,12 +109,19 @@ def cues() -> Cues:
         bare_number=re.compile(rf"(?P<n>{EN_NUMERAL}|{ZH_NUMERAL})(?=\s*[,.!:，。！：])"),
         handover_before=re.compile(_before(data["handover"]["before"])),
         handover_alone=re.compile(data["handover"]["alone"]),
+        leads_to_number=re.compile(data["handover"]["leads_to_number"]),
+        turns=re.compile(data["handover"]["turns"]),
+        count=re.compile(data["number"]["count"]),
+        returning=re.compile(data["back"]["returning"]),
+        recalled=re.compile(data["back"]["recalled"]),
         back_before=re.compile(data["back"]["before"]),
         recap=re.compile(data["back"]["recap"]),
         object_before=re.compile(data["object"]["before"]),
         advice_before=re.compile(data["object"]["advice_before"]),
         lead=re.compile(data["object"]["lead"]),
         room=re.compile(data["room"]["words"]),
+        opens_rules=re.compile(data["room"]["opens_rules"]),
+        rules_types=frozenset(data["room"]["types"]["rules"]),
         all_do=re.compile(data["room"]["all_do"]),
         seller=re.compile(data["room"]["seller"]),
         kind_of_goods=re.compile(data["room"]["kind_of_goods"]),
@@ -130,6 +144,9 @@ def _number_patterns(data: dict[str, str]) -> tuple[re.Pattern[str], ...]:
     return (
         re.compile(rf"(?<![月腊期\d零〇一二两三四五六七八九十百])(?P<n>{zh}){data['zh_after']}"),
         re.compile(rf"(?P<n>{zh}){data['zh_sounds_like']}"),
+        re.compile(
+            rf"(?<![\d零〇一二两三四五六七八九十百几第])(?P<n>{zh})\s*{data['zh_link_after']}"
+        ),
         re.compile(
             rf"[链连][接结]\s*(?P<n>{zh})(?![零〇一二两三四五六七八九十百千万点\d块元毛分秒个])"
         ),

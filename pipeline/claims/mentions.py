@@ -13,7 +13,7 @@ from pipeline.model import Product
 from pipeline.text.normal import Normal, normalise
 
 Kind = Literal["number", "name"]
-Manner = Literal["announced", "plain", "back", "object", "advice"]
+Manner = Literal["announced", "plain", "return", "back", "object", "advice"]
 _CLAUSE_END = re.compile(r"[，。！？；、,!?;:：]|\.(?!\d)|(?<=[\u4e00-\u9fff])\s|$")
 _LINKISH = re.compile(r"\s*(?:链接|连接|链|[链连练恋联][接结]|link\b)")
 _AFTER_ANNOUNCED = re.compile(
@@ -52,7 +52,7 @@ class Mention(NamedTuple):
     given: bool = True
     """False for a name made from the product's full name."""
     common: bool = False
-    """Whether a Latin name stands without an article, so that it may be a common word."""
+    """Whether it may be a common word: a Latin name without an article, a part of another name."""
 
     @property
     def pointed(self) -> bool:
@@ -123,14 +123,32 @@ class MentionFinder:
             yield from self._bare_number(text, names)
 
     def _bare_number(self, text: str, names: Sequence[NameHit]) -> Iterator[Mention]:
-        """``Three, the brick``; ``来，七，冲锋衣``: a lone numeral with its product's name behind it."""
+        """A lone numeral: ``Three, the brick``; ``先看三十一，``; ``翻下一页，二十二，``."""
         for match in self._cues.bare_number.finditer(text):
-            if not _opens_clause(text, match.start(), self._cues):
-                continue
             sku = self._by_number.get(small_number(match["n"]))
-            near = [n for n in names if 0 <= n.start - match.end() <= _NAME_REACH_CHARS]
-            if sku and any(n.sku_id == sku for n in near[:2]):
-                yield Mention(sku, match.start(), match.end(), "number", "announced", match["n"])
+            if sku and (manner := self._bare_manner(text, match, sku, names)):
+                yield Mention(sku, match.start(), match.end(), "number", manner, match["n"])
+
+    def _bare_manner(
+        self, text: str, match: re.Match[str], sku: str, names: Sequence[NameHit]
+    ) -> Manner | None:
+        """Announced where its product's name follows or a hand-over leads to it.
+
+        Alone it is plain, which only brings on stage what nobody announces otherwise.
+        """
+        start, words = match.start(), self._cues
+        clause = clause_at(text, start)
+        before = text[clause.start : start].strip()
+        near = [n for n in names if 0 <= n.start - match.end() <= _NAME_REACH_CHARS]
+        if any(n.sku_id == sku for n in near[:2]) and _opens_clause(text, start, words):
+            return "announced"
+        if words.count.search(text):
+            return None
+        if before:
+            return "announced" if words.leads_to_number.fullmatch(before) else None
+        if words.turns.search(text[: clause.start]):
+            return "announced"
+        return "plain" if len(match["n"]) > 1 else None
 
     def _number_manner(
         self, text: str, start: int, end: int, sku: str, names: Sequence[NameHit]
@@ -158,7 +176,8 @@ class MentionFinder:
     def _name(self, text: str, hit: NameHit, numbers: Sequence[Mention]) -> Mention:
         manner = self._name_manner(text, hit, numbers)
         words = text[hit.start : hit.end]
-        common = words.isascii() and not _ARTICLE.search(text[: hit.start])
+        bare = words.isascii() and not _ARTICLE.search(text[: hit.start])
+        common = bare or (hit.shared and manner == "plain")
         return Mention(
             hit.sku_id, hit.start, hit.end, "name", manner, words, hit.by_sound, hit.given, common
         )
@@ -172,8 +191,10 @@ class MentionFinder:
         before = text[clause.start : hit.start]
         if self._cues.advice_before.search(before):
             return "advice"
-        if re.search(r"(?:刚刚|刚才|刚说)(?:那|说)?[^，。]{0,3}$", before):
-            return "plain"
+        if self._cues.returning.search(before):
+            return "return"
+        if self._cues.recalled.search(before):
+            return "back"
         after = text[hit.end : clause.end]
         handed = self._cues.handover_before.search(before) and not self._cues.recap.search(after)
         if handed and len(after.strip()) <= 2:

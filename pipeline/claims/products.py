@@ -97,7 +97,7 @@ class SkuLinker:
 
     def _is_subject(self, text: str, mention: Mention) -> bool:
         """Numbers always point; a name points where its clause begins with it, or it is announced."""
-        if mention.kind == "number" or mention.manner == "announced":
+        if mention.kind == "number" or mention.manner in ("announced", "return", "back"):
             return True
         clause = clause_at(text, mention.start)
         before = _plain(text[clause.start : mention.start])

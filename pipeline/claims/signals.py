@@ -17,6 +17,7 @@ from pipeline.model import Screen
 # checked on the labelled broadcasts with their schedules given, removed, late and swapped.
 _ANNOUNCED = {"number": 5.0, "name": 3.0}
 _PLAIN = {"number": 2.0, "name": 1.0}
+_RETURNED = 3.0
 _IN_PASSING = 0.2
 _BY_SOUND = 0.7
 _OVERVIEW = 0.1
@@ -52,6 +53,8 @@ def hear(scores: Scores, units: Sequence[Unit], states: dict[str, int]) -> None:
 def _weight(mention: Mention) -> float:
     if mention.manner == "announced":
         weight = _ANNOUNCED[mention.kind]
+    elif mention.manner == "return":
+        weight = _RETURNED
     elif mention.manner == "plain":
         weight = _PLAIN[mention.kind]
     else:
@@ -110,7 +113,7 @@ def change_costs(
     )
     costs = np.full(len(units), _CHANGE)
     for n, unit in enumerate(units):
-        if any(True for _ in announcements(unit)):
+        if any(announcements(unit)) or any(m.manner == "return" for m in unit.mentions):
             costs[n] = _CHANGE_ANNOUNCED
         elif unit.introduces:
             costs[n] = _CHANGE_INTRODUCED
