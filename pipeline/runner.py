@@ -19,7 +19,7 @@ from pipeline.outputs import claims_of, screen_of, transcript_of
 from pipeline.packs import parse_pack, read_tables
 from pipeline.plan import Progress, run_all
 from pipeline.ports import ObjectStore
-from pipeline.transcribe.given import from_given
+from pipeline.transcribe.given import from_given, given_warnings
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,12 @@ def _with_transcript(given: ingest_room.Given, file: Path) -> ingest_room.Given:
     broadcast_id = given.broadcast.broadcast_id if given.broadcast else ""
     words = from_given(payload, file_name=str(file), broadcast_id=broadcast_id, duration_ms=None)
     end = max((s.end_ms for s in words.segments), default=0)
-    return given._replace(transcript=payload, transcript_name=file.name, transcript_end_ms=end)
+    return given._replace(
+        transcript=payload,
+        transcript_name=file.name,
+        transcript_end_ms=end,
+        warnings=(*given.warnings, *given_warnings(payload, file_name=str(file))),
+    )
 
 
 def _require_something(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from pipeline.errors import InputError
@@ -11,6 +13,10 @@ from pipeline.text.normal import normalise
 
 STAGE_VERSION = "1"
 """Changes whenever the same file could give another transcript."""
+_KNOWN = frozenset({"schema_version", "broadcast_id", "language", "segments"})
+_KNOWN_OF_SEGMENT = frozenset({"start_ms", "end_ms", "text"})
+_NAMED = 5
+"""Unknown fields named in warnings; of more, only the number is told."""
 _HINT = 'give JSON {"segments": [{"start_ms", "end_ms", "text"}]}, SubRip or WebVTT'
 
 
@@ -28,11 +34,7 @@ def from_given(
     Raises:
         InputError: names the file, the line or segment and the field.
     """
-    text = _decoded(payload, file_name)
-    if text.lstrip().startswith(("{", "[")):
-        language, rows = _from_json(text, file_name)
-    else:
-        language, rows = "", _from_subtitles(text, file_name)
+    language, rows = _rows(_decoded(payload, file_name), file_name)
     segments = tuple(_segment(start, end, words) for start, end, words in sorted(rows))
     last = max((s.end_ms for s in segments), default=0)
     return Transcript(
@@ -42,6 +44,50 @@ def from_given(
         duration_ms=max(last, duration_ms or 0),
         producer="given",
     )
+
+
+def given_warnings(payload: bytes, *, file_name: str) -> tuple[str, ...]:
+    """What a person should know about a supplied transcript that can be used.
+
+    Fields this version does not know (they stay in the stored file and are not used),
+    segments that overlap, and segments without a word.
+
+    Raises:
+        InputError: as :func:`from_given`.
+    """
+    text = _decoded(payload, file_name)
+    _, rows = _rows(text, file_name)
+    found = [*_unknown(json.loads(text))] if _is_json(text) else []
+    return tuple(f"{file_name}: {what}" for what in [*found, *_overlaps(sorted(rows))])
+
+
+def _unknown(value: Any) -> Iterable[str]:
+    value = {"segments": value} if isinstance(value, list) else value
+    for names, known, where in (
+        (Counter(value), _KNOWN, ""),
+        (Counter(n for row in value["segments"] for n in row), _KNOWN_OF_SEGMENT, " of segments"),
+    ):
+        strange = [n for n in names if n not in known]
+        for name in strange[:_NAMED]:
+            often = f" ({names[name]} times)" if where else ""
+            yield f"unknown field {name[:60]!r}{where}{often}: kept in the stored file, not used"
+        if len(strange) > _NAMED:
+            yield f"{len(strange) - _NAMED} more unknown fields{where}"
+
+
+def _overlaps(rows: list[tuple[int, int, str]]) -> Iterable[str]:
+    """About rows in order of their start."""
+    count, first, reach = 0, "", -1
+    for start, end, _ in rows:
+        if start < reach:
+            first = first or f"{start} to {min(end, reach)} ms"
+            count += 1
+        reach = max(reach, end)
+    if count:
+        yield f"{count} segments begin before an earlier one ends (first: {first}): all are kept"
+    empty = sum(not text.strip() for _, _, text in rows)
+    if empty:
+        yield f"{empty} segments hold no text"
 
 
 def _segment(start_ms: int, end_ms: int, text: str) -> Segment:
@@ -65,12 +111,25 @@ def _decoded(payload: bytes, file_name: str) -> str:
     return text
 
 
+def _is_json(text: str) -> bool:
+    return text.lstrip().startswith(("{", "["))
+
+
+def _rows(text: str, file_name: str) -> tuple[str, list[tuple[int, int, str]]]:
+    """The language and ``(start, end, text)`` of each segment."""
+    if _is_json(text):
+        return _from_json(text, file_name)
+    return "", _from_subtitles(text, file_name)
+
+
 def _from_json(text: str, file_name: str) -> tuple[str, list[tuple[int, int, str]]]:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise _wrong(file_name, where, f"is not JSON: {error.msg}", "correct it there") from None
+    except (RecursionError, ValueError) as error:
+        raise _wrong(file_name, "", f"cannot be read as JSON: {error}", _HINT) from None
     if isinstance(value, list):
         value = {"segments": value}
     version = value.get("schema_version", 1)

@@ -10,7 +10,7 @@ from pipeline.errors import InputError
 from pipeline.model import Gap, Segment, Transcript
 from pipeline.timeline import Span
 from pipeline.transcribe.coverage import coverage
-from pipeline.transcribe.given import from_given
+from pipeline.transcribe.given import from_given, given_warnings
 
 
 def read(payload: bytes | str, name: str = "words.json") -> Transcript:
@@ -63,6 +63,8 @@ def test_segments_come_out_in_order_of_time() -> None:
         (json.dumps({"segments": [segment(text=None)]}).encode(), "segments[0].text"),
         (json.dumps({"schema_version": 9, "segments": []}).encode(), "schema_version"),
         (b"just some prose", ""),
+        (b"[" * 100_000, ""),
+        (b'[{"start_ms": ' + b"9" * 5000 + b"}]", ""),
     ],
 )
 def test_bad_files_name_the_place(payload: bytes, where: str) -> None:
@@ -96,3 +98,38 @@ def test_coverage_counts_what_was_listened_to() -> None:
     assert found.mean_prob_pm == 500
     assert [g.reason for g in found.gaps] == ["blank"]
     assert coverage(transcript, Span(9000, 9000)).share_pm == 0
+
+
+def warned(value: object) -> tuple[str, ...]:
+    return given_warnings(json.dumps(value).encode(), file_name="words.json")
+
+
+def test_a_plain_transcript_gives_no_warning() -> None:
+    rows = [segment(0, 1000), segment(1000, 2000)]
+    assert (
+        warned({"schema_version": 1, "broadcast_id": "b", "language": "zh", "segments": rows}) == ()
+    )
+    assert warned(rows) == ()
+
+
+def test_unknown_fields_are_told_once_with_their_number() -> None:
+    rows = [{**segment(n, n + 1), "speaker": "host"} for n in range(3)]
+    told = warned({"segments": rows, "engine": "x"})
+    assert len(told) == 2
+    assert "'engine'" in told[0]
+    assert "'speaker' of segments (3 times)" in told[1]
+
+
+def test_a_flood_of_unknown_fields_gives_few_warnings() -> None:
+    told = warned({"segments": [{**segment(), **{f"f{n}": n for n in range(500)}}]})
+    assert len(told) == 6
+    assert "495 more" in told[-1]
+
+
+def test_overlaps_and_empty_segments_are_told() -> None:
+    told = warned([segment(5000, 9000), segment(0, 6000), segment(5500, 5600, " ")])
+    assert told[0].startswith("words.json: 2 segments begin before")
+    assert "5000 to 6000 ms" in told[0]
+    assert "1 segments hold no text" in told[1]
+    srt = b"1\n00:00:01,000 --> 00:00:05,000\na\n\n2\n00:00:04,000 --> 00:00:06,000\nb\n"
+    assert len(given_warnings(srt, file_name="a.srt")) == 1
