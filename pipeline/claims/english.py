@@ -2,37 +2,11 @@
 
 from __future__ import annotations
 
-import calendar
 import re
 from collections.abc import Callable
-from datetime import date, timedelta
 from decimal import Decimal
-from typing import Protocol
 
-from pipeline.text.numerals import Number
-
-
-class Said(Protocol):
-    """One match of a rule (``values.Found``)."""
-
-    def text(self, name: str) -> str:
-        """A group's shape text."""
-
-    def numbers(self, name: str) -> list[Number]:
-        """The numbers in a group, in order."""
-
-
-class Around(Protocol):
-    """What a value may depend on beside the words (``values.Setting``)."""
-
-    @property
-    def currency(self) -> str:
-        """ISO 4217."""
-
-    @property
-    def day(self) -> date | None:
-        """The broadcast's day."""
-
+from pipeline.claims.english_days import Around, Said, expiry, plain, recent, until, written
 
 _UNIT = re.compile(r"(year|yr|month|week|day|hour|hr|minute|min)")
 _LETTER = {"yr": "Y", "hr": "H", "min": "MIN", "minute": "MIN"}
@@ -42,30 +16,10 @@ _LEAD = re.compile(
     r"small|matching|nice|single|also|even|full|of|in|with|it|you|get)\b[ -]*"
 )
 _SPLIT = re.compile(r",? (?:and|plus|as well as|or|then|&) |, |/| & ")
-_MONTHS = [calendar.month_name[n].lower() for n in range(1, 13)]
-_DAYS = [calendar.day_name[n].lower() for n in range(7)]
 _SIZE = {
     "extra": "X", "double": "XX", "triple": "XXX", "quadruple": "XXXX", "x": "X", "xx": "XX", "xxx": "XXX",
     "small": "S", "medium": "M", "large": "L", "s": "S", "m": "M", "l": "L",
 }  # fmt: skip
-
-
-def _plain(value: Decimal) -> str:
-    return format(value.normalize(), "f")
-
-
-def _written(found: Said, name: str) -> str:
-    """A group's words with numerals in figures."""
-    numbers = iter(found.numbers(name))
-
-    def one(_: re.Match[str]) -> str:
-        number = next(numbers, None)
-        if number is None:
-            return ""
-        low = _plain(number.low)
-        return f"{low}-{_plain(number.high)}" if number.is_range else low
-
-    return re.sub("#", one, found.text(name)).strip(" ,")
 
 
 def span(found: Said, name: str, _: Around) -> str:
@@ -73,7 +27,7 @@ def span(found: Said, name: str, _: Around) -> str:
     text, numbers = found.text(name), found.numbers(name)
     unit = _UNIT.search(text)
     if not unit:
-        return "LIFETIME" if "life" in text or "forever" in text else _written(found, name)
+        return "LIFETIME" if "life" in text or "forever" in text else written(found, name)
     letter = _LETTER.get(unit[1], unit[1][0].upper())
     value = numbers[0].high if numbers else Decimal(1)
     if text.endswith("and a half"):
@@ -94,7 +48,7 @@ def _iso(value: Decimal, letter: str) -> str:
 def things(found: Said, name: str, _: Around) -> str:
     """ "a pouch and two filters" as ``pouch x1;filters x2``."""
     out = []
-    for part in _SPLIT.split(_written(found, name)):
+    for part in _SPLIT.split(written(found, name)):
         count = re.match(r"(\d+) ", part)
         thing = re.sub(r"\b\d+-[a-z]+ ", "", part[count.end() :] if count else part)
         while (shorter := _LEAD.sub("", thing)) != thing:
@@ -107,7 +61,7 @@ def things(found: Said, name: str, _: Around) -> str:
 def listed(found: Said, name: str, _: Around) -> str:
     """ "black, olive and sand" as ``black;olive;sand``."""
     parts = []
-    for part in _SPLIT.split(_written(found, name)):
+    for part in _SPLIT.split(written(found, name)):
         bare = re.sub(r"^(?:(?:and|or|the|a|an|in|just|only|then|also|both)\b ?)+", "", part)
         bare = re.sub(r" (?:only|too|as well|ones?|colou?rs?|one)$", "", bare).strip(" ,")
         parts.append(bare)
@@ -116,13 +70,13 @@ def listed(found: Said, name: str, _: Around) -> str:
 
 def title(found: Said, name: str, _: Around) -> str:
     """A place with capitals."""
-    words = re.sub(r"^(?:in|from|the) ", "", _written(found, name)).split()
+    words = re.sub(r"^(?:in|from|the) ", "", written(found, name)).split()
     return " ".join(w if w in ("of", "and", "in") else w.capitalize() for w in words)
 
 
 def size(found: Said, name: str, _: Around) -> str:
     """ "double x" as ``XXL``, "extra small" as ``XS``, "3xl" as ``3XL``."""
-    text = _written(found, name).replace("-", " ")
+    text = written(found, name).replace("-", " ")
     if text[:1].isdigit():
         return text.upper()
     letters = "".join(_SIZE.get(w, w.upper()) for w in text.split())
@@ -140,8 +94,8 @@ def length(found: Said, name: str, setting: Around) -> str:
     if not short:
         short = "in" if setting.currency == "USD" else "cm"
     number = numbers[0]
-    low = _plain(number.low)
-    return f"{low}-{_plain(number.high)}{short}" if number.is_range else f"{low}{short}"
+    low = plain(number.low)
+    return f"{low}-{plain(number.high)}{short}" if number.is_range else f"{low}{short}"
 
 
 _LENGTHS = (
@@ -159,118 +113,41 @@ def price(found: Said, name: str, setting: Around) -> str:
     said = next((code for word, code in _MONEY if word in text), "")
     if not said and re.search(r"\$|dollar|buck", text) and setting.currency in ("GBP", "EUR"):
         said = "USD"
-    return (said or setting.currency) + _plain(numbers[-1].low)
+    return (said or setting.currency) + plain(numbers[-1].low)
 
 
 def cents(found: Said, name: str, setting: Around) -> str:
     """ "ninety-nine cents" as 0.99 of the room's currency."""
     numbers = found.numbers(name)
-    return setting.currency + _plain(numbers[-1].low / 100) if numbers else ""
+    return setting.currency + plain(numbers[-1].low / 100) if numbers else ""
 
 
 def stretch(found: Said, name: str, _: Around) -> str:
     """A range (``28-44``); empty for a single number."""
     numbers = found.numbers(name)
     if len(numbers) == 1 and numbers[0].is_range:
-        return f"{_plain(numbers[0].low)}-{_plain(numbers[0].high)}"
+        return f"{plain(numbers[0].low)}-{plain(numbers[0].high)}"
     return ""
-
-
-def until(found: Said, name: str, setting: Around) -> str:
-    """The last day of "through Monday", "the rest of May", "before Christmas" as ``date:…``."""
-    text, day = found.text(name), setting.day
-    if day is None:
-        return _written(found, name)
-    if "tonight" in text or "midnight" in text:
-        return _date(day)
-    if "month" in text:
-        return _date(day.replace(day=calendar.monthrange(day.year, day.month)[1]))
-    if "year" in text:
-        return _date(date(day.year, 12, 31))
-    feast = _feast(text, day.year)
-    if feast:
-        return _date(feast if feast >= day else _feast(text, day.year + 1) or feast)
-    if (week := next((n for n, w in enumerate(_DAYS) if w in text), None)) is not None:
-        return _date(day + timedelta(days=(week - day.weekday()) % 7 or 7))
-    if "week" in text:
-        return _date(day + timedelta(days=6 - day.weekday()))
-    return _month_end(found, name, day) or _written(found, name)
-
-
-def _month_end(found: Said, name: str, day: date) -> str:
-    text, numbers = found.text(name), found.numbers(name)
-    month = next((n for n, m in enumerate(_MONTHS, 1) if m in text), 0)
-    if not month:
-        return ""
-    year = day.year + (month < day.month)
-    top = calendar.monthrange(year, month)[1]
-    last = min(top, int(numbers[-1].low)) if numbers and numbers[-1].low >= 1 else top
-    return _date(date(year, month, last))
-
-
-def _feast(text: str, year: int) -> date | None:
-    thanks = date(year, 11, 1) + timedelta(days=(3 - date(year, 11, 1).weekday()) % 7 + 21)
-    feasts = {
-        "thanksgiving": thanks,
-        "black friday": thanks + timedelta(days=1),
-        "cyber monday": thanks + timedelta(days=4),
-        "christmas": date(year, 12, 25),
-        "new year": date(year, 12, 31),
-        "halloween": date(year, 10, 31),
-        "valentine": date(year, 2, 14),
-        "memorial day": _last_monday(year, 5),
-        "labor day": _first_monday(year, 9),
-        "fourth of july": date(year, 7, 4),
-        "easter": _easter(year),
-    }
-    return next((d for w, d in feasts.items() if w in text), None)
-
-
-def _first_monday(year: int, month: int) -> date:
-    first_day = date(year, month, 1)
-    return first_day + timedelta(days=(7 - first_day.weekday()) % 7)
-
-
-def _last_monday(year: int, month: int) -> date:
-    last_day = date(year, month, calendar.monthrange(year, month)[1])
-    return last_day - timedelta(days=last_day.weekday())
-
-
-def _easter(year: int) -> date:
-    """Gregorian Easter by the anonymous algorithm (Meeus, Astronomical Algorithms, ch. 8)."""
-    a, b, c = year % 19, year // 100, year % 100
-    d, e = divmod(b, 4)
-    g = (8 * b + 13) // 25
-    h = (19 * a + b - d - g + 15) % 30
-    i, k = divmod(c, 4)
-    m = (32 + 2 * e + 2 * i - h - k) % 7
-    n = (a + 11 * h + 22 * m) // 451
-    month, day = divmod(h + m - 7 * n + 114, 31)
-    return date(year, month, day + 1)
-
-
-def _date(day: date) -> str:
-    return f"date:{day.isoformat()}"
 
 
 def slug(found: Said, name: str, _: Around) -> str:
     """Words with figures, joined as a key."""
-    return re.sub(r"[^a-z0-9.%]+", "_", _written(found, name)).strip("_")
+    return re.sub(r"[^a-z0-9.%]+", "_", written(found, name)).strip("_")
 
 
 def age(found: Said, name: str, _: Around) -> str:
     """ "6 months" as 6M, "six" as 6Y."""
     numbers = found.numbers(name)
     if not numbers:
-        return _written(found, name)
+        return written(found, name)
     letter = "M" if "month" in found.text(name) else "Y"
-    low = _plain(numbers[0].low)
-    return f"{low}-{_plain(numbers[0].high)}{letter}" if numbers[0].is_range else low + letter
+    low = plain(numbers[0].low)
+    return f"{low}-{plain(numbers[0].high)}{letter}" if numbers[0].is_range else low + letter
 
 
 def words(found: Said, name: str, _: Around) -> str:
     """The words, numerals as figures, without articles in front."""
-    text = _written(found, name)
+    text = written(found, name)
     while (shorter := _LEAD.sub("", text)) != text and shorter:
         text = shorter
     return text
@@ -284,15 +161,15 @@ def box(found: Said, name: str, setting: Around) -> str:
     short = next((s for w, s in _LENGTHS if word.startswith(w)), "")
     if not short:
         short = "in" if setting.currency == "USD" else "cm"
-    return "x".join(_plain(n.low) for n in found.numbers(name)) + short
+    return "x".join(plain(n.low) for n in found.numbers(name)) + short
 
 
 def millimetres(found: Said, name: str, setting: Around) -> str:
     """Body measures: a bare number above 99 is in millimetres (a wrist of 140 to 210)."""
     numbers = found.numbers(name)
     if numbers and numbers[0].low > 99 and re.fullmatch(r"# ?", found.text(name)):
-        shown = _plain(numbers[0].low)
-        return f"{shown}-{_plain(numbers[0].high)}mm" if numbers[0].is_range else f"{shown}mm"
+        shown = plain(numbers[0].low)
+        return f"{shown}-{plain(numbers[0].high)}mm" if numbers[0].is_range else f"{shown}mm"
     return length(found, name, setting)
 
 
@@ -323,43 +200,16 @@ def net(found: Said, name: str, _: Around) -> str:
     low, high = numbers[0].low, numbers[0].high
     if "and a half" in text:
         low, high = low + Decimal("0.5"), high + Decimal("0.5")
-    return f"{_plain(low)}-{_plain(high)}{short}" if high != low else f"{_plain(low)}{short}"
+    return f"{plain(low)}-{plain(high)}{short}" if high != low else f"{plain(low)}{short}"
 
 
 def first(found: Said, name: str, _: Around) -> str:
     """ "an inch" and "two inches" as ``1in`` and ``2in``."""
-    text = _written(found, name)
+    text = written(found, name)
     text = re.sub(r"^half(?: an?)? ", "0.5 ", re.sub(r"^an? ", "1 ", text))
     for word, short in (("inches", "in"), ("inch", "in"), ("centimet", "cm"), ("percent", "%")):
         text = re.sub(rf" ?{word}[a-z]*", short, text)
     return text
-
-
-def recent(found: Said, name: str, setting: Around) -> str:
-    """The month of "last week", "yesterday", "in August", "ten days ago"."""
-    text, day, numbers = found.text(name), setting.day, found.numbers(name)
-    if day is None:
-        return _written(found, name)
-    if month := next((n for n, m in enumerate(_MONTHS, 1) if m in text), 0):
-        return f"{day.year - (month > day.month):04d}-{month:02d}"
-    back = 7 if "last week" in text else 30 if "last month" in text else 0
-    if "ago" in text and numbers:
-        back = int(numbers[0].low) * (7 if "week" in text else 1)
-    if "yesterday" in text or "last night" in text:
-        back = 1
-    then = day - timedelta(days=min(back, 3650))
-    return f"{then.year:04d}-{then.month:02d}"
-
-
-def expiry(found: Said, name: str, setting: Around) -> str:
-    """The next such month, or the year said (``2027-03``)."""
-    text, day, numbers = found.text(name), setting.day, found.numbers(name)
-    month = next((n for n, m in enumerate(_MONTHS, 1) if m in text), 0)
-    years = [int(n.low) for n in numbers if 2000 <= n.low < 2100]
-    if not month or day is None:
-        return _written(found, name)
-    year = years[-1] if years else day.year + (month < day.month or "next year" in text)
-    return f"{year:04d}-{month:02d}"
 
 
 def running(found: Said, name: str, _: Around) -> str:
@@ -373,10 +223,10 @@ def running(found: Said, name: str, _: Around) -> str:
             unit = _UNIT.search(found.text("u"))
         except KeyError:
             unit = None
-    low = _plain(numbers[0].low)
-    shown = f"{low}-{_plain(numbers[0].high)}" if numbers[0].is_range else low
+    low = plain(numbers[0].low)
+    shown = f"{low}-{plain(numbers[0].high)}" if numbers[0].is_range else low
     if unit is None:
-        return f"{shown}h" if "#" == text.strip() else _written(found, name)
+        return f"{shown}h" if text.strip() == "#" else written(found, name)
     if unit[1] in ("day", "week"):
         return _iso(numbers[0].high, "D" if unit[1] == "day" else "W")
     return shown + ("min" if unit[1].startswith("min") else "h")
@@ -384,7 +234,7 @@ def running(found: Said, name: str, _: Around) -> str:
 
 def sensors(found: Said, name: str, _: Around) -> str:
     """ "heart rate and blood oxygen" as ``heart_rate,SpO2``."""
-    parts = _SPLIT.split(_written(found, name))
+    parts = _SPLIT.split(written(found, name))
     return ",".join("SpO2" if "oxygen" in p else p.strip().replace(" ", "_") for p in parts)
 
 
@@ -392,20 +242,33 @@ def pair(found: Said, name: str, _: Around) -> str:
     """ "a pair" and "both" as 2."""
     text, numbers = found.text(name), found.numbers(name)
     if numbers:
-        return _plain(numbers[0].low)
+        return plain(numbers[0].low)
     return "2" if text in ("a pair", "both", "two") else text.replace(" ", "_")
 
 
 def years(found: Said, name: str, _: Around) -> str:
     """A bare number of years."""
     numbers = found.numbers(name)
-    return f"P{_plain(numbers[0].low)}Y" if numbers else "P1Y"
+    return f"P{plain(numbers[0].low)}Y" if numbers else "P1Y"
 
 
 def unit(found: Said, name: str, _: Around) -> str:
     """The short form of a unit of weight or volume."""
     text = found.text(name)
     return next((short for word, short in _NET if text.startswith(word)), text)
+
+
+def fee(found: Said, name: str, setting: Around) -> str:
+    """A shipping fee: "five ninety-five" said in words is 5.95, hardly ever 595."""
+    numbers = found.numbers(name)
+    if numbers and numbers[-1].low >= 100 and not any(c.isdigit() for c in numbers[-1].text):
+        return setting.currency + _plain(numbers[-1].low / 100)
+    return price(found, name, setting)
+
+
+def within(found: Said, name: str, setting: Around) -> str:
+    """A last day or, where a span is said, its length."""
+    return span(found, name, setting) if _UNIT.search(found.text(name)) and found.numbers(name) else until(found, name, setting)
 
 
 _DAYS_ABROAD = {"canada": "CA", "the uk": "UK", "uk": "UK", "europe": "EU", "the eu": "EU"}
@@ -456,6 +319,8 @@ ENGLISH: dict[str, Callable[..., str]] = {
     "en_pair": pair,
     "en_years": years,
     "en_unit": unit,
+    "en_fee": fee,
+    "en_within": within,
     "en_first": first,
     "en_run": running,
     "en_sensors": sensors,
