@@ -82,11 +82,23 @@ class Application:
         return RapidReader()
 
     @cached_property
-    def detector(self) -> ClaimDetector:
-        """The claim rules."""
+    def rules(self) -> ClaimDetector:
+        """The claim rules alone; nothing they read leaves this machine."""
         from pipeline.claims.detector import RuleDetector
 
         return RuleDetector.load()
+
+    @cached_property
+    def detector(self) -> ClaimDetector:
+        """The claim rules, with the language-model verifier where one is set up."""
+        asked = self.settings.claims
+        if not asked.verifier_url:
+            return self.rules
+        from pipeline.claims.verifier import VerifiedDetector
+        from pipeline.claims.verifier_openai import OpenAiVerifier
+
+        verifier = OpenAiVerifier(asked)
+        return VerifiedDetector(self.rules, verifier, max_claims=asked.verifier_max_claims)
 
     # --- places ---------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from pipeline.model import Box, Broadcast, ClaimSet, Line, Screen
+from pipeline.model import Box, Broadcast, Claim, ClaimSet, Line, Screen, Verification
 
 if TYPE_CHECKING:
     import numpy as np
@@ -139,6 +139,25 @@ class ClaimDetector(Protocol):
         self, broadcast: Broadcast, lines: Sequence[Line], *, screen: Screen | None, work_key: str
     ) -> ClaimSet:
         """All claims and product windows; never raises on what a line says."""
+
+
+class ClaimVerifier(Protocol):
+    """A second reader of single claims, optional. It judges; it never adds or alters."""
+
+    @property
+    def producer(self) -> str:
+        """Model name and prompt digest, for the record."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over model name, prompt and everything else that can change a verdict."""
+
+    def verify(self, claim: Claim, *, context: Sequence[str]) -> Verification:
+        """The verdict on a claim; ``context`` are the words around it, its own line last.
+
+        Never raises on what the words, the model or the network do: without a usable verdict
+        the answer is ``unverified`` with the reason.
+        """
 
 
 class EvidenceIndex(Protocol):

@@ -97,6 +97,8 @@ class TranscribeSettings(_Part):
     """Beam width."""
     chunk_max_ms: int = Field(default=30_000, le=30_000)
     """Longest chunk."""
+    numerals: Literal["spoken", "figures"] = "spoken"
+    """``spoken``: numbers as words, as they were said; ``figures``: as the model likes."""
 
 
 class KeyframeSettings(_Part):
@@ -112,6 +114,21 @@ class KeyframeSettings(_Part):
     """Stored pictures are scaled down to this."""
     ocr: bool = True
     """Read text."""
+
+
+class ClaimSettings(_Part):
+    """Finding claims. Every word shown to a verifier leaves this machine for its endpoint."""
+
+    verifier_url: str = ""
+    """An OpenAI-compatible endpoint (``http://localhost:8000/v1``); empty: no verifier."""
+    verifier_model: str = ""
+    """The model's name at the endpoint; part of the work key."""
+    verifier_api_key: SecretStr = SecretStr("")
+    """Sent as a bearer token; empty sends none."""
+    verifier_timeout_s: int = Field(default=20, ge=1)
+    """For one claim, from connecting to the last byte."""
+    verifier_max_claims: int = Field(default=2000, ge=0)
+    """Claims of a broadcast asked about, earliest first; the others stay unverified."""
 
 
 class ClipSettings(_Part):
@@ -142,6 +159,8 @@ class Settings(BaseSettings):
     """Speech recognition."""
     keyframes: KeyframeSettings = KeyframeSettings()
     """Pictures."""
+    claims: ClaimSettings = ClaimSettings()
+    """Claims."""
     clip: ClipSettings = ClipSettings()
     """Clips."""
     retention_days: int = Field(default=1095, ge=1)

@@ -36,7 +36,7 @@ from pipeline.index.nodes import (
     levels,
 )
 from pipeline.ingest.keys import checked, checked_prefix
-from pipeline.model import Box
+from pipeline.model import Box, Claim, Verification
 from pipeline.ports import Heard, ObjectStat, SeenText
 from pipeline.provenance import sha256_hex
 from pipeline.text.tokens import Tokens, index_tokens, squash
@@ -259,7 +259,11 @@ def _says(node: Text, document: Document, level: int) -> bool:
     words = [node.words, *(node.related if level >= 1 else ())]
     if any(_squashed(w) in h for w in words for h in held):
         return True
-    if level >= 1 and node.pieces and all(any(_squashed(w) in h for h in held) for w in node.pieces):
+    if (
+        level >= 1
+        and node.pieces
+        and all(any(_squashed(w) in h for h in held) for w in node.pieces)
+    ):
         return True
     tokens = [_tokens(t) for t in (document.text, *document.also)]
     wider = node.alternatives(level)[1:]
@@ -339,3 +343,23 @@ class LoudnessTranscriber:
         probs = (900,) * len(text)
         return [Heard(first, last, text, tuple(starts), probs, 900, 10, 1200)]
 
+
+# --- Verifier (pipeline.ports.ClaimVerifier) ---------------------------------------------------
+
+
+class ScriptedVerifier:
+    """Answers in turn what it was given; an answer that is no verdict is a reason for none."""
+
+    producer = "verifier scripted"
+
+    def __init__(self, *answers: str, digest: str = "0" * 64) -> None:
+        self.answers, self.digest = list(answers), digest
+        self.asked: list[tuple[Claim, tuple[str, ...]]] = []
+
+    def verify(self, claim: Claim, *, context: Sequence[str]) -> Verification:
+        self.asked.append((claim, tuple(context)))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        told = {"model": "scripted", "prompt_digest": self.digest, "question_digest": "1" * 64}
+        if answer in ("confirmed", "rejected", "unsure"):
+            return Verification.model_validate({"answer": answer, **told})
+        return Verification.model_validate({"answer": "unverified", "reason": answer, **told})

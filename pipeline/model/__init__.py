@@ -22,6 +22,7 @@ from pipeline.model.claim import (
     Source,
     Speaker,
     Value,
+    Verification,
     Window,
 )
 from pipeline.model.media import (
@@ -104,5 +105,6 @@ __all__ = [
     "Transcript",
     "Value",
     "Verdict",
+    "Verification",
     "Window",
 ]

@@ -136,6 +136,21 @@ class ListingCheck(Frozen):
     """Why, in words; ``circular`` among them."""
 
 
+class Verification(Frozen):
+    """What an optional language model said about a claim."""
+
+    answer: Literal["confirmed", "rejected", "unsure", "unverified"]
+    """Its verdict; ``unverified`` when there is none that can be used."""
+    reason: str = ""
+    """Why there is none: ``timeout``, ``unreachable``, ``http_500``, ``not_an_answer`` …"""
+    model: str = ""
+    """The model asked, as the settings name it; empty when none was asked."""
+    prompt_digest: str = ""
+    """SHA-256 over the prompt that all claims share."""
+    question_digest: str = ""
+    """SHA-256 over the messages sent about this claim; empty when none was."""
+
+
 class Claim(Frozen):
     """One statement a buyer could check, tied to its moment."""
 
@@ -197,6 +212,8 @@ class Claim(Frozen):
     """``absolute_term``, ``medical_claim``; never part of what a claim is."""
     listing: ListingCheck | None = None
     """The comparison with the listing; null without a listing."""
+    verification: Verification | None = None
+    """What a language model said about it; null when none is set up."""
     prob_pm: PerMille = 1000
     """Mean recognition probability of the quote, per mille."""
     box: Box | None = None

@@ -26,7 +26,7 @@ def answer(app: Application, order: Order) -> Dossier:
             min_prob_pm=settings.min_prob_pm,
         ),
         lookback_ms=settings.order_lookback_ms,
-        read=reader_of(app.detector),
+        read=reader_of(app.rules),
     )
 
 

@@ -70,7 +70,7 @@ def from_recordings(
         claims = parts.claims or ClaimSet(broadcast_id=state.revision.broadcast.broadcast_id)
         clock = state.revision.clock_map
         found = Material(state.revision.broadcast, parts.transcript, claims, clock)
-        answers = _answers(one, found, app.detector, reason_text_only)
+        answers = _answers(one, found, app.rules, reason_text_only)
         cases.append(_case(one, claims, answers, parts.transcript))
     return evaluate(cases, audio=True) | {"seconds": seconds}
 
