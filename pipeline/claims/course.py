@@ -9,12 +9,17 @@ Scores = npt.NDArray[np.float64]
 
 
 def best_course(scores: Scores, costs: Scores) -> tuple[list[int], Scores]:
-    """The best state per unit and its margin over the best course through any other state."""
+    """The best state per unit and its margin over the best course through any other state.
+
+    Args:
+        scores: What speaks for each state at each unit, nats; one row per unit.
+        costs: What it costs to change into each state at each unit, nats; the same shape.
+    """
     count, states = scores.shape
     if count == 0 or states < 2:
         return [0] * count, np.zeros(count)
     ahead, behind = np.empty_like(scores), np.empty_like(scores)
-    entry = np.full(states, -costs[0])
+    entry = -costs[0]
     entry[0] = 0.0
     ahead[0] = entry + scores[0]
     for n in range(1, count):
@@ -23,7 +28,7 @@ def best_course(scores: Scores, costs: Scores) -> tuple[list[int], Scores]:
     behind[-1] = 0.0
     for n in range(count - 2, -1, -1):
         onward = behind[n + 1] + scores[n + 1]
-        behind[n] = np.maximum(onward, onward.max() - costs[n + 1])
+        behind[n] = np.maximum(onward, (onward - costs[n + 1]).max())
     total = ahead + behind
     best = total.argmax(axis=1)
     rest = total.copy()

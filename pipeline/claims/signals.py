@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -102,24 +102,48 @@ def see(
 
 
 def change_costs(
-    units: Sequence[Unit], events: Sequence[Event], announced: Sequence[Announcement]
+    units: Sequence[Unit],
+    states: dict[str, int],
+    events: Sequence[Event],
+    announced: Sequence[Announcement],
 ) -> Scores:
-    """What it costs to change the product at each unit."""
-    heard = {(a.sku_id, a.at_ms) for a in announced}
-    edges = sorted(
-        e.start_ms
-        for e in events
-        if not any(s == e.sku_id and abs(t - e.start_ms) < _EVENT_HEARD_MS for s, t in heard)
-    )
-    costs = np.full(len(units), _CHANGE)
+    """What it costs to change into each product at each unit."""
+    costs = np.full((len(units), len(states) + 1), _CHANGE)
     for n, unit in enumerate(units):
-        if any(announcements(unit)) or any(m.manner == "return" for m in unit.mentions):
-            costs[n] = _CHANGE_ANNOUNCED
-        elif unit.introduces:
-            costs[n] = _CHANGE_INTRODUCED
-        elif unit.handover:
+        if unit.handover:
             costs[n] = _CHANGE_CUED
-        at = bisect_right(edges, unit.start_ms + _EVENT_EDGE_MS) - 1
-        if at >= 0 and abs(edges[at] - unit.start_ms) <= _EVENT_EDGE_MS:
-            costs[n] = min(costs[n], _CHANGE_EVENT)
+        for sku in _called(unit):
+            costs[n, states[sku]] = _CHANGE_ANNOUNCED
+        if unit.introduces:
+            at = states[unit.introduces]
+            costs[n, at] = min(costs[n, at], _CHANGE_INTRODUCED)
+    _ease_at_events(costs, units, states, events, announced)
     return costs
+
+
+def _called(unit: Unit) -> Iterator[str]:
+    """The products a unit calls on stage, for the first time or again."""
+    yield from (m.sku_id for m in announcements(unit))
+    yield from (m.sku_id for m in unit.mentions if m.manner == "return")
+
+
+def _ease_at_events(
+    costs: Scores,
+    units: Sequence[Unit],
+    states: dict[str, int],
+    events: Sequence[Event],
+    announced: Sequence[Announcement],
+) -> None:
+    """Changing is easy where an event begins whose product was not announced about then."""
+    starts = [u.start_ms for u in units]
+    for event in events:
+        heard = any(
+            a.sku_id == event.sku_id and abs(a.at_ms - event.start_ms) < _EVENT_HEARD_MS
+            for a in announced
+        )
+        if heard or event.sku_id not in states:
+            continue
+        first = bisect_left(starts, event.start_ms - _EVENT_EDGE_MS)
+        for n in range(first, bisect_right(starts, event.start_ms + _EVENT_EDGE_MS)):
+            state = states[event.sku_id]
+            costs[n, state] = min(costs[n, state], _CHANGE_EVENT)

@@ -64,7 +64,7 @@ def find_windows(broadcast: Broadcast, lines: Sequence[Line], screen: Screen | N
     hear(scores, units, states)
     follow(scores, units, states, events)
     see(scores, units, states, screen, finder)
-    path, margins = best_course(scores, change_costs(units, events, announced))
+    path, margins = best_course(scores, change_costs(units, states, events, announced))
     chosen = tuple(skus[n - 1] if n else None for n in path)
     windows = _windows(units, chosen, margins, events, broadcast)
     return Stage(windows, units, chosen, tuple(margins.tolist()), _places(units, len(lines)))
