@@ -11,6 +11,7 @@ from pipeline.claims.values import Found, Setting, fill, items, pairs
 from pipeline.model import SET_TYPES, Value
 
 _MAX_QUOTE = 60
+_MAX_QUOTE_LATIN = 90
 
 
 class Candidate(NamedTuple):
@@ -69,7 +70,7 @@ def _by_rule(
     for match in rule.pattern.regex.finditer(text):
         groups = {n: s for n in match.re.groupindex if (s := match.span(n))[0] >= 0}
         start, end = groups.setdefault("s", match.span())
-        if end <= start or end - start > _MAX_QUOTE:
+        if end <= start or end - start > (_MAX_QUOTE if shape.chinese else _MAX_QUOTE_LATIN):
             continue
         if not _allowed(rule, shape, before=before, start=start, end=end):
             continue

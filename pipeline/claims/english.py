@@ -262,13 +262,17 @@ def fee(found: Said, name: str, setting: Around) -> str:
     """A shipping fee: "five ninety-five" said in words is 5.95, hardly ever 595."""
     numbers = found.numbers(name)
     if numbers and numbers[-1].low >= 100 and not any(c.isdigit() for c in numbers[-1].text):
-        return setting.currency + _plain(numbers[-1].low / 100)
+        return setting.currency + plain(numbers[-1].low / 100)
     return price(found, name, setting)
 
 
 def within(found: Said, name: str, setting: Around) -> str:
     """A last day or, where a span is said, its length."""
-    return span(found, name, setting) if _UNIT.search(found.text(name)) and found.numbers(name) else until(found, name, setting)
+    return (
+        span(found, name, setting)
+        if _UNIT.search(found.text(name)) and found.numbers(name)
+        else until(found, name, setting)
+    )
 
 
 _DAYS_ABROAD = {"canada": "CA", "the uk": "UK", "uk": "UK", "europe": "EU", "the eu": "EU"}
