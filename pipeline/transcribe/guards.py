@@ -16,20 +16,24 @@ from typing import NamedTuple
 
 from pipeline.ports import Heard
 from pipeline.text.normal import normal_text
-from pipeline.transcribe.whisper import compression_pm
+from pipeline.transcribe.alignment import compression_pm
 
 MAX_COMPRESSION_PM = 2400
 MAX_CHARS_S = {"zh": 14, "en": 32}
 """Fast live hosts reach 8 (zh) and 20 (en) characters a second."""
 MIN_CHARS_S = {"zh": 1.2, "en": 3.0}
 """Fewer characters per voiced second than this means that words were left out."""
+SKIPPED_MS = 3000
+"""So much voice with hardly a letter: words were skipped (in a chunk read whole, at most 1.2 s)."""
+_HARDLY = {"zh": 3, "en": 7}
+"""Characters that take that long to say only where others between them were skipped."""
 NO_SPEECH_PM = 700
 UNSURE_PM = 350
 _CJK = re.compile(r"[\u3400-\u9fff]")
 _LOOP = re.compile(r"(.{1,12}?)\1{4,}")
 _LOOP_CHARS = 16
-GRAVE = frozenset({"phrase", "repeat", "compressed", "empty"})
-"""Flags of a reading that cannot be what was said."""
+GRAVE = frozenset({"phrase", "repeat", "compressed", "empty", "skipped", "short"})
+"""Flags of a reading that cannot be all and only what was said."""
 
 
 class Verdict(NamedTuple):
@@ -38,6 +42,7 @@ class Verdict(NamedTuple):
     flags: tuple[str, ...]
     prob_pm: int
     chars: int
+    skipped_ms: int
 
     @property
     def fails(self) -> bool:
@@ -45,14 +50,18 @@ class Verdict(NamedTuple):
         return bool(self.flags)
 
     @property
-    def rank(self) -> tuple[int, int, int]:
-        """Larger is better: fewer grave flags, fewer flags, surer."""
+    def rank(self) -> tuple[int, int, int, int]:
+        """Larger is better: fewer grave flags, less skipped, fewer flags, surer."""
         grave = len(GRAVE.intersection(self.flags))
-        return -grave, -len(self.flags), self.prob_pm
+        return -grave, -self.skipped_ms, -len(self.flags), self.prob_pm
 
 
-def judge(heard: Sequence[Heard], *, voiced_ms: int) -> Verdict:
-    """The flags of one reading of a chunk with so much voiced sound in it."""
+def judge(
+    heard: Sequence[Heard], *, length_ms: int, pauses: Sequence[tuple[int, int]] = ()
+) -> Verdict:
+    """The flags of one reading of a chunk of such a length with such pauses in it."""
+    voiced_ms = _voiced(0, length_ms, pauses)
+    skipped = unheard(heard, length_ms=length_ms, pauses=pauses)
     text = normal_text("".join(h.text for h in heard))
     letters = re.sub(r"\W", "", text)
     weights = [len(h.text) for h in heard]
@@ -66,11 +75,34 @@ def judge(heard: Sequence[Heard], *, voiced_ms: int) -> Verdict:
             ("compressed", compression_pm(text) > MAX_COMPRESSION_PM),
             ("fast", _rate(letters, voiced_ms) > MAX_CHARS_S[script(text)]),
             ("short", bool(letters) and _slow(letters, text, voiced_ms)),
+            ("skipped", bool(letters and skipped)),
             ("no_speech", _silent(heard) and prob < UNSURE_PM),
         )
         if fired
     ]
-    return Verdict(tuple(flags), prob, len(letters))
+    skipped_ms = sum(_voiced(low, high, pauses) for low, high in skipped)
+    return Verdict(tuple(flags), prob, len(letters), skipped_ms)
+
+
+def unheard(
+    heard: Sequence[Heard], *, length_ms: int, pauses: Sequence[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """Stretches of the chunk (its milliseconds) with much voice and hardly a letter, apart."""
+    few = _HARDLY[script(normal_text("".join(h.text for h in heard)))]
+    starts = [0, *(at for h in heard for at in h.char_start_ms[:-1]), *[length_ms] * few]
+    found: list[tuple[int, int]] = []
+    for low, high in zip(starts, starts[few:], strict=False):
+        if high - low < SKIPPED_MS or _voiced(low, high, pauses) < SKIPPED_MS:
+            continue
+        if found and low <= found[-1][1]:
+            low = found.pop()[0]
+        found.append((low, high))
+    return found
+
+
+def _voiced(low: int, high: int, pauses: Sequence[tuple[int, int]]) -> int:
+    """Milliseconds of ``[low, high)`` outside the pauses."""
+    return high - low - sum(max(0, min(high, b) - max(low, a)) for a, b in pauses)
 
 
 def script(text: str) -> str:

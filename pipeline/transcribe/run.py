@@ -23,7 +23,7 @@ from pipeline.ports import Heard, Transcriber
 from pipeline.settings import TranscribeSettings
 from pipeline.timeline import Span, subtract
 from pipeline.transcribe.chunks import SAMPLES_PER_MS, AudioLike, Chunk, Quiet, cut
-from pipeline.transcribe.guards import GRAVE, Verdict, droppable, judge
+from pipeline.transcribe.guards import GRAVE, Verdict, droppable, judge, unheard
 from pipeline.transcribe.utterances import segments
 from pipeline.transcribe.vad import SileroVad, vad_digest
 
@@ -193,6 +193,10 @@ class _Work:
             _gap(origin + h.start_ms, origin + max(h.end_ms, h.start_ms + 1), "guard", h.text)
             for h in dropped
         ]
+        self.gaps += [
+            _gap(origin + low, origin + high, "guard", "there is a voice, and hardly a word")
+            for low, high in (_skipped(chunk, reading) if kept else [])
+        ]
         self.segments += segments(
             kept, pauses=chunk.pauses, origin_ms=origin, chunk=number, flags=reading.flags
         )
@@ -290,8 +294,12 @@ def _shifted(heard: Heard, by_ms: int) -> Heard:
 
 
 def _verdict(chunk: Chunk, heard: Sequence[Heard]) -> Verdict:
-    pauses = sum(high - low for low, high in chunk.pauses)
-    return judge(heard, voiced_ms=chunk.end_ms - chunk.start_ms - pauses)
+    return judge(heard, length_ms=chunk.end_ms - chunk.start_ms, pauses=chunk.pauses)
+
+
+def _skipped(chunk: Chunk, reading: Reading) -> list[tuple[int, int]]:
+    length_ms = chunk.end_ms - chunk.start_ms
+    return unheard(reading.heard, length_ms=length_ms, pauses=chunk.pauses)
 
 
 def _better(chunk: Chunk, first: Reading, second: Reading) -> Reading:
