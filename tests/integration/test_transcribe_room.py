@@ -181,6 +181,27 @@ def test_a_chunk_that_cannot_be_heard_becomes_a_gap(speech: Any, kind: str, reas
     assert coverage(found, Span(3_000, 55_000)).share_pm < 500
 
 
+def test_words_skipped_at_first_are_heard_at_the_second_decoding(speech: Any) -> None:
+    clean = listen([speech], [place(0, 0, 60_000)])
+    lazy = LoudnessTranscriber(stops_ms=8_000, retry_helps=True)
+    found = listen([speech], [place(0, 0, 60_000)], transcriber=lazy)
+    assert [s.text for s in found.segments] == [s.text for s in clean.segments]
+    assert lazy.retries >= 2
+    assert not [g for g in found.gaps if g.missing]
+
+
+def test_words_that_stay_skipped_leave_a_gap_where_the_voice_is(speech: Any) -> None:
+    lazy = LoudnessTranscriber(stops_ms=3_000)
+    found = listen([speech], [place(0, 0, 60_000)], transcriber=lazy)
+    missing = [g for g in found.gaps if g.missing]
+    assert found.segments
+    assert missing
+    assert {(g.reason, g.detail) for g in missing} == {
+        ("guard", "there is a voice, and hardly a word")
+    }
+    assert coverage(found, Span(0, 60_000)).share_pm < 700
+
+
 def test_a_killed_run_continues_and_ends_the_same(speech: Any, tmp_path: Path) -> None:
     clean = listen([speech], [place(0, 0, 60_000)])
     listen([speech], [place(0, 0, 60_000)], scratch=tmp_path, batch=1)
