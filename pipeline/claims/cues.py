@@ -90,6 +90,7 @@ class Cues(NamedTuple):
     all_of_it: re.Pattern[str]
     none_at_all: re.Pattern[str]
     no_echo: frozenset[str]
+    kind: re.Pattern[str]
     short_before: re.Pattern[str]
     short_after: re.Pattern[str]
     packing: re.Pattern[str]
@@ -131,6 +132,7 @@ def cues() -> Cues:
         all_of_it=re.compile(data["closing"]["all_of_it"]),
         none_at_all=re.compile(data["closing"]["none_at_all"]),
         no_echo=frozenset(data["closing"]["no_echo"].split("|")),
+        kind=re.compile(data["names"]["kind"]),
         short_before=re.compile(data["names"]["short_before"]),
         short_after=re.compile(data["names"]["short_after"]),
         packing=re.compile(data["names"]["packing"]),

@@ -52,7 +52,7 @@ class Mention(NamedTuple):
     given: bool = True
     """False for a name made from the product's full name."""
     common: bool = False
-    """Whether it may be a common word: a Latin name without an article, a part of another name."""
+    """Whether it may be a common word: a Latin name without an article."""
 
     @property
     def pointed(self) -> bool:
@@ -177,7 +177,7 @@ class MentionFinder:
         manner = self._name_manner(text, hit, numbers)
         words = text[hit.start : hit.end]
         bare = words.isascii() and not _ARTICLE.search(text[: hit.start])
-        common = bare or (hit.shared and manner == "plain")
+        common = bare
         return Mention(
             hit.sku_id, hit.start, hit.end, "name", manner, words, hit.by_sound, hit.given, common
         )

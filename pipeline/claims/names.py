@@ -24,6 +24,7 @@ _DIGITS = re.compile(r"\d{1,4}")
 _HEAD_CHARS = 2
 _LATIN = re.compile(r"[a-z][a-z'-]*")
 _ZH_DIGITS = "零一二三四五六七八九"
+_HAN = re.compile(r"[\u4e00-\u9fff]+")
 _NUMERAL = re.compile(f"[{_ZH_DIGITS}两十百千万]")
 
 
@@ -64,6 +65,7 @@ class NameFinder:
         self._names = {text: _marked(name, names.values()) for text, name in alone.items()}
         self._matcher = SoundMatcher(self._names)
         self._words: Cues = cues()
+        self._kinds = _kinds(self._names.values())
 
     def find(self, text: str) -> list[NameHit]:
         """The names in a text, in order, not overlapping."""
@@ -77,7 +79,13 @@ class NameFinder:
                         name.shared,
                     )
                 )  # fmt: skip
-        return _longest(hits)
+        return _longest([*hits, *self._by_kind(text)])
+
+    def _by_kind(self, text: str) -> Iterator[NameHit]:
+        """Products called by their kind alone: 这把刀, 遛娃的小车, 咱们家这个手工碗."""
+        for match in self._words.kind.finditer(text):
+            if sku := self._kinds.get(match["kind"]):
+                yield NameHit(sku, match.start("kind"), match.end(), match["kind"], False, False)
 
     def _stands(self, text: str, hit: SoundHit) -> bool:
         """Whether a hit is a word of its own and not a piece of another."""
@@ -92,6 +100,19 @@ class NameFinder:
                 self._words.short_after.match(after)
             )
         return True
+
+
+def _kinds(names: Iterable[Name]) -> dict[str, str]:
+    """The last character of each product's Chinese names, where no other product has it anywhere."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    names = [n for n in names if _HAN.fullmatch(n.text)]
+    for name in names:
+        if len(name.text) >= 2 and name.given:
+            owners[name.text[-1]].add(name.sku_id)
+    for name in names:
+        for char in set(name.text) & owners.keys():
+            owners[char].add(name.sku_id)
+    return {char: skus.pop() for char, skus in owners.items() if len(skus) == 1}
 
 
 def _marked(name: Name, names: Iterable[Name]) -> Name:
@@ -136,6 +157,8 @@ def _forms(sku_id: str, text: str, *, given: bool) -> Iterator[Name]:
     yield Name(sku_id, text, given)
     for spoken in _spoken(text):
         yield Name(sku_id, spoken, given)
+    if given and len(text) >= 3 and _HAN.fullmatch(text):
+        yield from (Name(sku_id, f"{text[:-n]}的{text[-n:]}", False) for n in (1, 2))
     if text[-1:].isascii() and text[-1:].isalpha() and len(text) >= 3:
         yield Name(sku_id, text[:-1] if text.endswith("s") else text + "s", given)
 

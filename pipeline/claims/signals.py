@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.claims.course import Scores
 from pipeline.claims.mentions import Mention, MentionFinder
 from pipeline.claims.schedule import Announcement, Event
-from pipeline.claims.units import Unit, announcements
+from pipeline.claims.units import OVERVIEW_PRODUCTS, Unit, announcements
 from pipeline.model import Screen
 
 # Weights in nats, set by hand on the order of the signals in the domain's notes and
@@ -21,7 +21,6 @@ _RETURNED = 3.0
 _IN_PASSING = 0.2
 _BY_SOUND = 0.7
 _OVERVIEW = 0.1
-_OVERVIEW_PRODUCTS = 3
 _CHANGE = 5.0
 _CHANGE_ANNOUNCED = 1.0
 _CHANGE_CUED = 3.0
@@ -39,7 +38,7 @@ _EVENT_HEARD_MS = 15_000
 def hear(scores: Scores, units: Sequence[Unit], states: dict[str, int]) -> None:
     """Adds what is said: numbers and names. ``states`` are the columns of the products."""
     for n, unit in enumerate(units):
-        overview = len({m.sku_id for m in unit.mentions}) >= _OVERVIEW_PRODUCTS
+        overview = len({m.sku_id for m in unit.mentions}) >= OVERVIEW_PRODUCTS
         heard: dict[tuple[str, str], float] = {}
         for mention in unit.mentions:
             key = (mention.sku_id, mention.kind)

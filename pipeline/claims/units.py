@@ -14,6 +14,8 @@ from pipeline.timeline import Span
 
 _GAP_MS = 5_000
 _LEAD_CHARS = 12
+OVERVIEW_PRODUCTS = 3
+"""So many products in one line are a list of what is on sale."""
 
 
 class Unit(NamedTuple):
@@ -41,7 +43,7 @@ def cut(lines: Sequence[Line], finder: MentionFinder) -> Iterator[Unit]:
     """The lines, cut again where a product is announced; in order of time."""
     alone = cues().handover_alone
     for n, line in enumerate(lines):
-        mentions = finder.find(line.text)
+        mentions = _without_overview(finder.find(line.text))
         cuts = [0, *_cut_places(mentions), len(line.text)]
         for start, end in pairwise(cuts):
             if end > start or len(cuts) == 2:
@@ -49,6 +51,14 @@ def cut(lines: Sequence[Line], finder: MentionFinder) -> Iterator[Unit]:
                 own = tuple(m for m in mentions if start <= m.start < end)
                 handover = alone.search(folded(line.text[start:end]).text) is not None
                 yield Unit(n, start, end, span.start_ms, span.end_ms, own, handover)
+
+
+def _without_overview(mentions: list[Mention]) -> list[Mention]:
+    """The mentions; none of them announces where a line lists the products one after another."""
+    listed = {m.sku_id for m in mentions if m.manner in ("announced", "plain")}
+    if len(listed) < OVERVIEW_PRODUCTS:
+        return mentions
+    return [m._replace(manner="plain") if m.manner == "announced" else m for m in mentions]
 
 
 def _cut_places(mentions: Sequence[Mention]) -> list[int]:
