@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pipeline.claims.candidates import Candidate, LineReading
+from pipeline.claims.checks import check_names
 from pipeline.claims.compiled import RuleBook, RunRule, grams_of
 from pipeline.claims.detector import RuleDetector
 from pipeline.claims.rules import (
@@ -90,7 +91,7 @@ class Trial(NamedTuple):
 
 
 def open_rules(folder: Path = RULES_FOLDER) -> tuple[RuleSource, RuleBook]:
-    """The rules of a folder with every pattern compiled.
+    """The rules of a folder with every pattern compiled and every name looked up.
 
     Raises:
         RuleError: names file and line in its message.
@@ -99,19 +100,20 @@ def open_rules(folder: Path = RULES_FOLDER) -> tuple[RuleSource, RuleBook]:
         source = read_rules(folder)
         book = RuleBook(source)
         for rule in book.rules:
-            for pattern in (rule.pattern, rule.unless, rule.requires, rule.after):
-                _ = pattern and pattern.regex
+            check_names(rule, units=source.units)
         for cue in book.cues:
             _ = cue.pattern.regex
     return source, book
 
 
 def open_detector(folder: Path = RULES_FOLDER) -> RuleDetector:
-    """The detector over a folder of rules; patterns are compiled when first needed.
+    """The detector over a folder of rules: built-in ones as they are, others checked first.
 
     Raises:
         RuleError: names file and line in its message.
     """
+    if folder != RULES_FOLDER:
+        open_rules(folder)
     with _located(folder):
         return RuleDetector.load(folder)
 

@@ -21,7 +21,15 @@ _rules_option = click.option(
 )
 
 
-@click.group("rules")
+@click.group(
+    "rules",
+    epilog=examples(
+        "evidence rules list --type price",
+        "evidence rules test",
+        "evidence rules try '这款质保两年，不支持七天无理由'",
+        "evidence rules explain 3f2a-0123456789ab-17",
+    ),
+)
 def rules_command() -> None:
     """Write and check the rules that find claims (docs/rules.md)."""
 
@@ -122,18 +130,14 @@ def try_command(
     quote, reason (a kind of cue, or which of the rule's own conditions failed), words.
     Exit code 5 when a rule file is wrong.
     """
-    from pipeline.claims.desk import located, open_detector, trial
-    from pipeline.errors import RuleError
+    from pipeline.claims.desk import open_detector, trial
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import say
 
     if not text.strip(" |"):
         raise click.UsageError("give a sentence to try")
     detector = open_detector(_folder(folder))
-    try:
-        found = trial(text, detector=detector, language=lang or "", products=products)
-    except RuleError as error:  # patterns are compiled when first needed
-        raise located(error, _folder(folder)) from error
+    found = trial(text, detector=detector, language=lang or "", products=products)
     if as_json:
         claims = [c.model_dump(mode="json") for c in found.claims]
         misses = [m._asdict() for m in found.near_misses]
@@ -219,6 +223,9 @@ def _show_claim(claim: Claim) -> None:
         listing = claim.listing
         told.append(("listing", f"{listing.agreement}: {listing.field} {listing.listed}"))
         told.append(("because", listing.reason))
+    if claim.verification:
+        said = claim.verification
+        told.append(("verifier", f"{said.answer} {said.reason} {said.model}".replace("  ", " ")))
     for name, words in told:
         if words:
             say(clean(f"    {name}: {words}"))

@@ -91,6 +91,12 @@ BROKEN = {
     "pattern": (GOOD.replace("(?P<n>#)元", "(?P<n>#元"), 13),
     "unknown name": (GOOD.replace("(?P<n>#)元", "{nothing}元"), 13),
     "condition": (GOOD.replace("'别家'", "'别(家'"), 16),
+    "function": (GOOD.replace("CNY{n}", "CNY{n|nothing}"), 14),
+    "group": (GOOD.replace("CNY{n}", "CNY{m}"), 14),
+    "template": (GOOD.replace("CNY{n}", "CNY{n |money}"), 14),
+    "units": (GOOD.replace("CNY{n}", "{n|weight}"), 14),
+    "lexicon": (GOOD.replace("most = 5000", 'list = "nothing"'), 15),
+    "prefix": (GOOD.replace("most = 5000", 'prefix = "{part}"'), 15),
     "not TOML": (GOOD.replace("most = 5000", "most = = 5000"), 15),
 }
 
