@@ -142,11 +142,14 @@ def flow_process_command(
     """
     from importlib.metadata import entry_points
 
+    from pipeline.errors import ConfigError
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import say
 
     works = service(workspace)
-    (entry,) = entry_points(group="replay_evidence.flows", name="process")
+    entry = next(iter(entry_points(group="replay_evidence.flows", name="process")), None)
+    if entry is None:
+        raise ConfigError("the flows are not installed", hint="run `make setup` again")
     prefix = entry.load()(
         workspace=str(works.app.root),
         inputs=list(recordings),
