@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from pipeline.claims.cues import cues
-from pipeline.claims.mentions import clause_at, clauses, folded
+from pipeline.claims.mentions import Mention, clause_at, clauses, folded
 from pipeline.claims.windows import Stage
 from pipeline.model import Line
 
@@ -104,10 +104,18 @@ class ClosingTalk:
     def _price_in(self, at: int) -> int | None:
         """When the first bare price of a line ends; None when there is none."""
         line = self._lines[at]
+        called = [(m.start, m.end) for m in self._numbers(at)]
         for clause in clauses(line.text):
-            if match := self._cues.price.match(_plain(line.text[clause.start : clause.end])):
+            match = self._cues.price.match(_plain(line.text[clause.start : clause.end]))
+            if match and not any(s < clause.end and e > clause.start for s, e in called):
                 return line.span_of(clause.start, clause.start + match.end()).end_ms
         return None
+
+    def _numbers(self, at: int) -> Iterator[Mention]:
+        """The link numbers in a line: they are no prices."""
+        first, starts = self._stage.places[at]
+        for unit in self._stage.units[first : first + len(starts)]:
+            yield from (m for m in unit.mentions if m.kind == "number")
 
     def _last_price_ms(self) -> int | None:
         """When the last product's first bare price ends; None when there is none."""

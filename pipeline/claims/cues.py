@@ -128,7 +128,7 @@ def cues() -> Cues:
         kind_of_goods=re.compile(data["room"]["kind_of_goods"]),
         closing_types=frozenset(data["room"]["types"]["closing"]),
         room_types=frozenset(data["room"]["types"]["general"]),
-        price=re.compile(data["closing"]["price"]),
+        price=re.compile("|".join(data["closing"]["price"])),
         all_of_it=re.compile(data["closing"]["all_of_it"]),
         none_at_all=re.compile(data["closing"]["none_at_all"]),
         no_echo=frozenset(data["closing"]["no_echo"].split("|")),
