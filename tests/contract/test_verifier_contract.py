@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -20,6 +17,7 @@ from pipeline.model import Claim
 from pipeline.ports import ClaimVerifier
 from pipeline.settings import ClaimSettings
 from tests.fakes import ScriptedVerifier
+from tests.judge import Stub, completion, serving
 
 CONTEXT = ("有人问质保几年", "质保两年")
 
@@ -40,58 +38,6 @@ def claim(quote: str = "质保两年", **more: Any) -> Claim:
         "rule_id": "t.warranty",
     }
     return Claim.model_validate(fields | more)
-
-
-class Stub:
-    """An endpoint on this machine that keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.status, self.reply, self.drip_s = 200, completion('{"answer": "confirmed"}'), 0.0
-        self.location = ""
-        self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
-        self.url = ""
-
-    def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        body = handler.rfile.read(int(handler.headers["Content-Length"]))
-        self.requests.append((handler.path, dict(handler.headers), json.loads(body)))
-        handler.send_response(self.status)
-        handler.send_header("Content-Length", str(len(self.reply)))
-        if self.location:
-            handler.send_header("Location", self.location)
-        handler.end_headers()
-        for n in range(len(self.reply) if self.drip_s else 0):
-            time.sleep(self.drip_s)
-            handler.wfile.write(self.reply[n : n + 1])
-        if not self.drip_s:
-            handler.wfile.write(self.reply)
-
-
-def completion(content: object) -> bytes:
-    return json.dumps({"choices": [{"message": {"role": "x", "content": content}}]}).encode()
-
-
-@contextmanager
-def serving(stub: Stub) -> Iterator[Stub]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            try:
-                stub.answer(self)
-            except ConnectionError:
-                self.close_connection = True
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    stub.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    try:
-        yield stub
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture
