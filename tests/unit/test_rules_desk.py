@@ -11,7 +11,7 @@ from pipeline.claims.desk import cards, faults, open_detector, open_rules, trial
 from pipeline.claims.detector import RuleDetector
 from pipeline.claims.rules import RULES_FOLDER
 from pipeline.errors import RuleError
-from tests.command import EXAMPLES, evidence, workspace
+from tests.command import EXAMPLES, ROOT, evidence, workspace
 
 DETECTOR = RuleDetector.load()
 GOOD = """\
@@ -80,6 +80,22 @@ def test_a_fault_names_rule_line_and_sentence(
 def test_a_rule_that_never_fires_fails_on_each_example(tmp_path: Path) -> None:
     found = faults(folder(tmp_path, GOOD.replace("(?P<n>#)元", "(?P<n>#)镑")))
     assert [(f.line, f.sentence) for f in found] == [(18, "九元"), (19, "一百元")]
+
+
+def test_the_documented_file_is_true(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+    example = page.split("```toml\n")[1].split("```")[0]
+    here = folder(tmp_path, example)
+    assert faults(here) == []
+    detector = open_detector(here)
+    found = trial("填充是白鹅绒，净重两斤", detector=detector).claims
+    assert [(c.claim_type, c.value) for c in found] == [
+        ("material", ("鹅绒",)),
+        ("net_content", "1000g"),
+    ]
+    (denied,) = trial("里面不是鹅绒", detector=detector).claims
+    assert denied.polarity == "negate"
+    assert trial("填充是鹅绒吗", detector=detector).claims == ()
 
 
 BROKEN = {
