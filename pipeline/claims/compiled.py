@@ -33,6 +33,11 @@ _NUMERAL = re.compile(
     r"[\d零一二两三四五六七八九十百千万半]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten)\b"
 )
 Gate = tuple[frozenset[str], ...]
+Standins = dict[int, frozenset[str]]
+"""Code point standing for a lexicon in a gist to what its words begin with."""
+_FIRST_STANDIN = 0xE000
+_LONGEST_GRAM = 5
+_LATIN_RUN = re.compile(r"[a-z]{3,}")
 
 
 class Vocabulary:
@@ -49,6 +54,8 @@ class Vocabulary:
         self._canonical: dict[str, dict[str, str]] = {}
         self._alternatives: dict[str, str] = {}
         self._forms: dict[str, set[str]] = {}
+        self._gists: dict[str, str] = {}
+        self.standins: Standins = {}
 
     def canonical(self, name: str) -> dict[str, str]:
         """Word to canonical form of one lexicon."""
@@ -113,10 +120,17 @@ class Vocabulary:
                 return ""
             if name in self._macros and depth < 8:
                 return f"(?:{self.gist(self._macros[name], depth + 1)})"
-            firsts = {w[0] for w in self._shaped(name)}
-            return "[" + "".join(re.escape(c) for c in sorted(firsts)) + "]"
+            return self._gist_of(name)
 
         return _NAME.sub(one, pattern)
+
+    def _gist_of(self, name: str) -> str:
+        """A lexicon for gates: one character that stands for what its words begin with."""
+        if name not in self._gists:
+            starts = {_start_of(w) for w in self._shaped(name)}
+            self._gists[name] = chr(_FIRST_STANDIN + len(self.standins))
+            self.standins[_FIRST_STANDIN + len(self.standins)] = frozenset(starts)
+        return self._gists[name]
 
     def names(self, pattern: str, depth: int = 0) -> list[str]:
         """The lexicons that a pattern uses."""
@@ -168,7 +182,7 @@ class Compiled:
             parsed = sre_parser.parse(self._words.gist(self._pattern))
         except (re.error, KeyError) as error:
             raise self._wrong(error) from error
-        return tuple(_required(parsed))
+        return tuple(_required(parsed, self._words.standins))
 
     def _wrong(self, error: Exception) -> RuleError:
         what = f"unknown name {error}" if isinstance(error, KeyError) else str(error)
@@ -256,8 +270,8 @@ class Gatekeeper:
 
 
 def _width(group: frozenset[str]) -> int:
-    """How much a group lets through: its size, the numeral sign counting many."""
-    return len(group) + (60 if "#" in group else 0)
+    """How much a group lets through: its size, numeral sign and single letters counting many."""
+    return sum(60 if g == "#" or (len(g) == 1 and g.isascii()) else 1 for g in group)
 
 
 class RuleBook:
@@ -299,58 +313,62 @@ class RuleBook:
 
 
 def grams_of(text: str) -> set[str]:
-    """The characters of a text and, where it is Latin, its groups of three letters."""
+    """The characters of a text and, where it is Latin, its groups of three to five letters."""
     grams = set(text)
-    for n in range(len(text) - 2):
-        gram = text[n : n + 3]
-        if gram.isascii() and gram.isalpha():
-            grams.add(gram)
+    for run in _LATIN_RUN.findall(text):
+        for size in range(3, min(_LONGEST_GRAM, len(run)) + 1):
+            grams.update(run[n : n + size] for n in range(len(run) - size + 1))
     return grams
+
+
+def _start_of(word: str) -> str:
+    """A gram that any text with the word holds: its first letters, else its first character."""
+    found = _LATIN_RUN.search(word)
+    return found[0][:_LONGEST_GRAM] if found else word[0]
 
 
 # --- what any match must hold --------------------------------------------------------------
 
 
-def _required(parsed: Any) -> list[frozenset[str]]:
+def _required(parsed: Any, standins: Standins) -> list[frozenset[str]]:
     """Groups of which any match holds at least one member each; empty when nothing is sure."""
     out: list[frozenset[str]] = []
     run = ""
     for op, arg in parsed:
-        if op is sre.LITERAL:
+        if op is sre.LITERAL and arg not in standins:
             run += chr(arg)
             continue
         out += _of_run(run)
         run = ""
-        out += _of_op(op, arg)
+        out += [standins[arg]] if op is sre.LITERAL else _of_op(op, arg, standins)
     return [*out, *_of_run(run)]
 
 
 def _of_run(run: str) -> Iterable[frozenset[str]]:
-    for n in range(len(run) - 2):
-        gram = run[n : n + 3]
-        if gram.isascii() and gram.isalpha():
-            return [frozenset([gram])]
+    words = _LATIN_RUN.findall(run)
+    if words:
+        return [frozenset([max(words, key=len)[:_LONGEST_GRAM]])]
     return [frozenset([c]) for c in run]
 
 
-def _of_op(op: Any, arg: Any) -> list[frozenset[str]]:
+def _of_op(op: Any, arg: Any, standins: Standins) -> list[frozenset[str]]:
     if op is sre.IN:
-        chars = _class(arg)
+        chars = _class(arg, standins)
         return [chars] if chars else []
     if op is sre.BRANCH:
-        return _of_branch(arg[1])
+        return _of_branch(arg[1], standins)
     if op is sre.SUBPATTERN:
-        return _required(arg[3])
+        return _required(arg[3], standins)
     if op in (sre.MAX_REPEAT, sre.MIN_REPEAT) and arg[0] > 0:
-        return _required(arg[2])
+        return _required(arg[2], standins)
     return []
 
 
-def _class(items: Any) -> frozenset[str]:
+def _class(items: Any, standins: Standins) -> frozenset[str]:
     chars: set[str] = set()
     for op, arg in items:
         if op is sre.LITERAL:
-            chars.add(chr(arg))
+            chars |= standins.get(arg, {chr(arg)})
         elif op is sre.RANGE and arg[1] - arg[0] < 64:
             chars.update(chr(c) for c in range(arg[0], arg[1] + 1))
         else:
@@ -358,11 +376,11 @@ def _class(items: Any) -> frozenset[str]:
     return frozenset(chars)
 
 
-def _of_branch(branches: Any) -> list[frozenset[str]]:
+def _of_branch(branches: Any, standins: Standins) -> list[frozenset[str]]:
     """One member from each branch's rarest group."""
     union: set[str] = set()
     for branch in branches:
-        groups = _required(branch)
+        groups = _required(branch, standins)
         if not groups:
             return []
         union |= min(groups, key=lambda g: (min(map(_commonness, g), default=0), len(g)))
@@ -370,4 +388,4 @@ def _of_branch(branches: Any) -> list[frozenset[str]]:
 
 
 def _commonness(gram: str) -> int:
-    return 0 if len(gram) == 3 else 2 if gram.isascii() else 1
+    return 0 if len(gram) >= 3 else 2 if gram.isascii() else 1
