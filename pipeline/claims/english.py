@@ -77,6 +77,7 @@ def title(found: Said, name: str, _: Around) -> str:
 def size(found: Said, name: str, _: Around) -> str:
     """ "double x" as ``XXL``, "extra small" as ``XS``, "3xl" as ``3XL``."""
     text = written(found, name).replace("-", " ")
+    text = re.sub(r"\b(double|triple|quadruple) x?l\b", r"\1", text)
     if text[:1].isdigit():
         return text.upper()
     letters = "".join(_SIZE.get(w, w.upper()) for w in text.split())
