@@ -50,6 +50,10 @@ class ClosingTalk:
             return f"said in the house rules: “{rules.words}”"
         return self._closing(at, start, claim_type)
 
+    def opens_rules(self, at: int) -> bool:
+        """Whether the house rules begin in this line."""
+        return self._cues.opens_rules.search(_plain(self._lines[at].text)) is not None
+
     # --- house rules ----------------------------------------------------------------------
 
     def _house_rules(self) -> Iterator[_Rules | None]:

@@ -74,6 +74,9 @@ class Cues(NamedTuple):
     returning: re.Pattern[str]
     recalled: re.Pattern[str]
     back_before: re.Pattern[str]
+    question: re.Pattern[str]
+    preview: re.Pattern[str]
+    introducing: re.Pattern[str]
     recap: re.Pattern[str]
     object_before: re.Pattern[str]
     advice_before: re.Pattern[str]
@@ -116,6 +119,9 @@ def cues() -> Cues:
         returning=re.compile(data["back"]["returning"]),
         recalled=re.compile(data["back"]["recalled"]),
         back_before=re.compile(data["back"]["before"]),
+        question=re.compile(data["question"]["line"]),
+        preview=re.compile(data["back"]["preview"]),
+        introducing=re.compile(data["handover"]["introducing"]),
         recap=re.compile(data["back"]["recap"]),
         object_before=re.compile(data["object"]["before"]),
         advice_before=re.compile(data["object"]["advice_before"]),

@@ -23,6 +23,7 @@ _ARTICLE = re.compile(r"\b(?:the|our|this|these|that|those|my)\s+(?:\w+\s+)?$")
 _MAX_LEAD_CHARS = 3
 _STRETCH_CHARS = 1000
 _CLOSE_CHARS = 3
+_INTRODUCING_CHARS = 12
 _NAME_REACH_CHARS = 24
 
 
@@ -173,6 +174,14 @@ class MentionFinder:
         named = any(n.sku_id == sku and 0 <= n.start - end <= _NAME_REACH_CHARS // 2 for n in names)
         return "announced" if named or _AFTER_ANNOUNCED.match(text, end) else "plain"
 
+    def _introduced(self, text: str, clause: Clause, before: str) -> bool:
+        """Whether a hand-over leads to a name: 下面给大家看的是乳胶枕; 接下来，咱们家这款乳胶枕."""
+        if self._cues.introducing.search(before):
+            return True
+        earlier = text[: clause.start].rstrip("，, ")
+        short = len(before) <= _INTRODUCING_CHARS
+        return short and self._cues.turns.search(earlier) is not None
+
     def _name(self, text: str, hit: NameHit, numbers: Sequence[Mention]) -> Mention:
         manner = self._name_manner(text, hit, numbers)
         words = text[hit.start : hit.end]
@@ -193,7 +202,7 @@ class MentionFinder:
             return "advice"
         if self._cues.returning.search(before):
             return "return"
-        if self._cues.recalled.search(before):
+        if self._cues.recalled.search(before) or self._cues.preview.search(before):
             return "back"
         after = text[hit.end : clause.end]
         handed = self._cues.handover_before.search(before) and not self._cues.recap.search(after)
@@ -201,6 +210,8 @@ class MentionFinder:
             return "announced"
         if self._cues.object_before.search(before):
             return "object"
+        if self._introduced(text, clause, before):
+            return "announced"
         alone = len(before.strip()) <= _MAX_LEAD_CHARS or before.strip() in ("the", "this is the")
         if alone and len(after.strip()) <= 1 and hit.end - hit.start >= 2:
             return "announced"

@@ -74,6 +74,8 @@ class SkuLinker:
             return room
         if named is not None:
             return _of(named)
+        if asked := self._asked(at):
+            return asked
         if closing := self._closing.rule(at, char_start, claim_type):
             return SkuLink(None, 700, (closing,), False)
         return self._on_stage(at, char_start)
@@ -94,6 +96,21 @@ class SkuLinker:
             last = mention
         far = last is not None and start - last.end > _reach(text)
         return None if far else last
+
+    def _asked(self, at: int) -> SkuLink | None:
+        """The product a question names, where the line before is one: its answer is this line."""
+        if at == 0 or not self._cues.question.search(_plain(self._spoken[at - 1].text)):
+            return None
+        if self._closing.opens_rules(at):
+            return None
+        text = self._spoken[at - 1].text
+        named = [m for m in self._mentions[at - 1] if m.manner not in ("object", "advice")]
+        plain = [m for m in named if self._is_subject(text, m)]
+        if len({m.sku_id for m in named}) != 1 or not plain:
+            return None
+        asked = plain[0]
+        reason = f"answers the question about “{asked.words}”"
+        return SkuLink(asked.sku_id, 850, (reason,), False)
 
     def _is_subject(self, text: str, mention: Mention) -> bool:
         """Numbers always point; a name points where its clause begins with it, or it is announced."""
