@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pipeline.claims.candidates import Candidate, LineReading
+from pipeline.claims.candidates import Candidate, LineReading, read_line
 from pipeline.claims.checks import check_names
 from pipeline.claims.compiled import RuleBook, RunRule, grams_of
 from pipeline.claims.detector import RuleDetector
@@ -272,8 +272,11 @@ def _misses(said: Sequence[str], detector: RuleDetector, language: str) -> Itera
     before: LineReading | None = None
     for text in said:
         reading = detector.read(text, before=before, setting=setting)
+        context = before.shape.text if before else ""
+        alone = read_line(reading.shape, before=context, book=detector.book, setting=setting)
         yield from _dropped(text, reading)
-        yield from _unmade(text, reading, before, detector.book)
+        yield from _settled(text, reading, alone)
+        yield from _unmade(text, alone, context, detector.book)
         before = reading
 
 
@@ -287,13 +290,20 @@ def _dropped(text: str, reading: LineReading) -> Iterator[NearMiss]:
         yield NearMiss(candidate.rule.rule.id, quote, kind, words)
 
 
-def _unmade(
-    text: str, reading: LineReading, before: LineReading | None, book: RuleBook
-) -> Iterator[NearMiss]:
+def _settled(text: str, reading: LineReading, alone: LineReading) -> Iterator[NearMiss]:
+    """Statements that stood until a later one of the same breath took their place."""
+    mark = next((m for m in reversed(reading.cues.marks) if m.kind == "correction"), None)
+    words = _verbatim(text, reading.shape, mark.words) if mark else ""
+    for candidate in alone.kept:
+        if all(c.end <= candidate.start or candidate.end <= c.start for c in reading.kept):
+            quote = _verbatim(text, reading.shape, (candidate.start, candidate.end))
+            yield NearMiss(candidate.rule.rule.id, quote, "said again in the same line", words)
+
+
+def _unmade(text: str, reading: LineReading, context: str, book: RuleBook) -> Iterator[NearMiss]:
     """Matches that a rule's own conditions, its value or another rule turned down."""
     shape = reading.shape
     made = {(c.rule.rule.id, *_core(c)) for c in (*reading.kept, *reading.dropped)}
-    context = before.shape.text if before else ""
     for rule in book.rules_for(grams_of(shape.text), chinese=shape.chinese):
         for match in rule.pattern.regex.finditer(shape.text):
             groups = {n: s for n in match.re.groupindex if (s := match.span(n))[0] >= 0}

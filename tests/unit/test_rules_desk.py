@@ -6,11 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from pipeline.bootstrap import open_workspace
 from pipeline.claims.desk import cards, faults, open_detector, open_rules, trial
 from pipeline.claims.detector import RuleDetector
 from pipeline.claims.rules import RULES_FOLDER
-from pipeline.errors import RuleError
+from pipeline.errors import NotFound, RuleError
+from pipeline.serve.cli import cli
+from pipeline.serve.service import Service
 from tests.command import EXAMPLES, ROOT, evidence, workspace
 
 DETECTOR = RuleDetector.load()
@@ -156,6 +160,14 @@ def test_a_trial_shows_what_a_question_kept_from_being_a_claim() -> None:
     assert [m for m in found.near_misses if m.reason == "question" and "五年" in m.quote]
 
 
+def test_a_trial_shows_what_a_correction_in_the_same_breath_replaced() -> None:
+    found = trial("今天一百二十九，说错了，是一百三十九", detector=DETECTOR)
+    assert [c.value for c in found.claims] == ["CNY139"]
+    (miss,) = [m for m in found.near_misses if m.reason == "said again in the same line"]
+    assert miss.quote == "一百二十九"
+    assert "说错了" in miss.words
+
+
 def test_a_trial_reads_lines_in_turn() -> None:
     found = trial("码数有哪些? | S到3XL", detector=DETECTOR)
     assert [(c.segment_index, c.value) for c in found.claims] == [(1, ("S-3XL",))]
@@ -212,20 +224,28 @@ def test_try_marks_the_span_and_cleans_hostile_text() -> None:
     assert evidence("rules", "try", " | ").code == 2
 
 
+def explain(*arguments: str | Path) -> Result:
+    """`evidence rules explain` in this process: starting one costs more than the work."""
+    return CliRunner().invoke(cli, ["rules", "explain", *map(str, arguments)])
+
+
 def test_explain_tells_rule_place_and_reasons(tmp_path: Path) -> None:
     here, example = workspace(tmp_path / "w"), EXAMPLES / "zh01"
     files = ("--broadcast", example / "broadcast.json", "--transcript", example / "transcript.json")
     assert evidence("process", *files, "-w", here).code == 0
-    claims = evidence("claims", "sample-zh01", "-w", here, "--json").json
-    claim = next(c for c in claims if c["hedged"] and c["listing"])
-    told = evidence("rules", "explain", claim["claim_id"], "-w", here, "--json").json
-    assert told["claim"] == claim
+    claims = Service(open_workspace(here)).claims("sample-zh01")
+    claim = next(c for c in claims if c.hedged and c.listing)
+    told = json.loads(explain(claim.claim_id, "-w", here, "--json").stdout)
+    assert told["claim"] == claim.model_dump(mode="json")
     assert told["same_rules"] is True
-    assert told["rule"]["id"] == claim["rule_id"]
-    shown = evidence("rules", "explain", claim["claim_id"], "-w", here)
-    assert f"{told['rule']['file']}:{told['rule']['line']}: {claim['rule_id']}" in shown.out
-    assert f"hedge: {next(c['words'] for c in claim['cues'] if c['flag'] == 'hedge')}" in shown.out
-    assert claim["sku_reasons"][0] in shown.out
-    assert f"listing: {claim['listing']['agreement']}" in shown.out
-    assert evidence("rules", "explain", "0000-000000000000-0", "-w", here).code == 12
-    assert json.loads(evidence("rules", "explain", "x", "-w", here, "--json").err)["error"]
+    assert told["rule"]["id"] == claim.rule_id
+    shown = explain(claim.claim_id, "-w", here).stdout
+    assert f"{told['rule']['file']}:{told['rule']['line']}: {claim.rule_id}" in shown
+    assert f"hedge: {next(c.words for c in claim.cues if c.flag == 'hedge')}" in shown
+    assert claim.sku_reasons[0] in shown
+    assert claim.listing is not None
+    assert f"listing: {claim.listing.agreement}" in shown
+    for unknown in ("0000-000000000000-0", "x"):
+        assert isinstance(explain(unknown, "-w", here).exception, NotFound)
+    other = explain(claim.claim_id, "-w", here, "--rules", folder(tmp_path / "w", GOOD))
+    assert f"no rule has the id {claim.rule_id} any more" in other.stderr
