@@ -141,7 +141,7 @@ def _disk(app: Application) -> str:
     free = shutil.disk_usage(app.root).free
     if free < 2 << 30:
         raise ConfigError(f"{free >> 20} MiB free", hint="a 4-hour recording needs a few GiB")
-    return f"{free >> 30} GiB free; a broadcast needs 1.1 times its recording"
+    return f"{free >> 30} GiB free; a broadcast needs 1.3 times its recording"
 
 
 def _memory(app: Application) -> str:

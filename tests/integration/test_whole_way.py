@@ -46,6 +46,13 @@ def test_words_pictures_and_claims_are_found(clean: Path):
     assert len(spoken) >= 3
 
 
+def test_a_broadcast_is_a_handful_of_objects(clean: Path):
+    root = clean / "objects"
+    files = [p.relative_to(root).parts for p in root.rglob("*") if p.is_file()]
+    made = [parts for parts in files if ".evidence" not in parts and "media" not in parts]
+    assert 0 < len(made) <= 40
+
+
 def test_words_are_where_they_were_said(clean: Path):
     answer = evidence("search", "铝框", "-w", clean, "--json").json
     lines = [h for h in answer["hits"] if h["document"]["kind"] == "line"]
