@@ -70,6 +70,7 @@ class Cues(NamedTuple):
     handover_alone: re.Pattern[str]
     leads_to_number: re.Pattern[str]
     turns: re.Pattern[str]
+    money: re.Pattern[str]
     count: re.Pattern[str]
     returning: re.Pattern[str]
     recalled: re.Pattern[str]
@@ -115,6 +116,7 @@ def cues() -> Cues:
         handover_alone=re.compile(data["handover"]["alone"]),
         leads_to_number=re.compile(data["handover"]["leads_to_number"]),
         turns=re.compile(data["handover"]["turns"]),
+        money=re.compile(data["number"]["money"]),
         count=re.compile(data["number"]["count"]),
         returning=re.compile(data["back"]["returning"]),
         recalled=re.compile(data["back"]["recalled"]),

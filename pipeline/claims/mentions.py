@@ -23,6 +23,7 @@ _ARTICLE = re.compile(r"\b(?:the|our|this|these|that|those|my)\s+(?:\w+\s+)?$")
 _MAX_LEAD_CHARS = 3
 _STRETCH_CHARS = 1000
 _CLOSE_CHARS = 3
+_NUMBER_LEAD_CHARS = 8
 _INTRODUCING_CHARS = 12
 _NAME_REACH_CHARS = 24
 
@@ -149,7 +150,9 @@ class MentionFinder:
             return "announced" if words.leads_to_number.fullmatch(before) else None
         if words.turns.search(text[: clause.start]):
             return "announced"
-        return "plain" if len(match["n"]) > 1 else None
+        lead = text[: clause.start]
+        opens = len(lead) <= _NUMBER_LEAD_CHARS and not words.money.search(lead)
+        return "plain" if opens and len(match["n"]) > 1 else None
 
     def _number_manner(
         self, text: str, start: int, end: int, sku: str, names: Sequence[NameHit]
@@ -212,7 +215,7 @@ class MentionFinder:
             return "object"
         if self._introduced(text, clause, before):
             return "announced"
-        alone = len(before.strip()) <= _MAX_LEAD_CHARS or before.strip() in ("the", "this is the")
+        alone = self._cues.lead.fullmatch(before) or before.strip() in ("", "this is the")
         if alone and len(after.strip()) <= 1 and hit.end - hit.start >= 2:
             return "announced"
         return "plain"

@@ -113,6 +113,9 @@ def change_costs(
             costs[n] = _CHANGE_CUED
         for sku in _called(unit):
             costs[n, states[sku]] = _CHANGE_ANNOUNCED
+        if unit.returns:
+            at = states[unit.returns]
+            costs[n, at] = min(costs[n, at], _CHANGE_CUED)
         if unit.introduces:
             at = states[unit.introduces]
             costs[n, at] = min(costs[n, at], _CHANGE_INTRODUCED)

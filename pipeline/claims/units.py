@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pipeline.claims.cues import cues
 from pipeline.claims.mentions import Mention, MentionFinder, folded
 from pipeline.claims.schedule import Announcement, Event
-from pipeline.model import Line
+from pipeline.model import Line, Product
 from pipeline.timeline import Span
 
 _GAP_MS = 5_000
@@ -32,6 +32,8 @@ class Unit(NamedTuple):
     """Whether words say that something new begins."""
     introduces: str = ""
     """A product never announced that is named here for the first time."""
+    returns: str = ""
+    """A product never announced that is named here."""
 
     @property
     def span(self) -> Span:
@@ -105,21 +107,50 @@ def all_announced(units: Sequence[Unit]) -> list[Announcement]:
     return sorted(out)
 
 
-def with_introductions(units: Sequence[Unit]) -> tuple[Unit, ...]:
-    """The units, marked where a product that is never announced is named for the first time.
+def with_introductions(units: Sequence[Unit], products: Sequence[Product] = ()) -> tuple[Unit, ...]:
+    """The units, marked where a product that is never announced probably comes on stage.
 
-    Somebody must bring it on stage, and its first mention is the likeliest place.
+    Somebody must bring it on stage, and its first mention is the likeliest place. One that
+    is never named either comes at the hand-over where its link number is next in order.
     """
-    seen = {m.sku_id for u in units for m in u.mentions if m.manner == "announced"}
+    announced = {m.sku_id for u in units for m in u.mentions if m.manner == "announced"}
+    seen = set(announced)
     out = []
     for unit in units:
-        first = next((m.sku_id for m in unit.mentions if m.pointed and m.sku_id not in seen), "")
+        mine = [m.sku_id for m in unit.mentions if m.pointed and m.sku_id not in announced]
         overview = len({m.sku_id for m in unit.mentions}) >= 2
-        if first and not overview:
-            seen.add(first)
-            unit = unit._replace(introduces=first)
+        if mine and not overview:
+            first = next((sku for sku in mine if sku not in seen), "")
+            seen.update(mine)
+            unit = unit._replace(introduces=first, returns=mine[0])
         out.append(unit)
+    for sku, at in _next_in_order(out, products, seen):
+        out[at] = out[at]._replace(introduces=sku)
     return tuple(out)
+
+
+def _next_in_order(
+    units: Sequence[Unit], products: Sequence[Product], seen: set[str]
+) -> Iterator[tuple[str, int]]:
+    """Products nobody names, with the hand-over between their neighbours in link order."""
+    ordered = sorted((p for p in products if p.link_number is not None), key=_link_number)
+    firsts: dict[str, int] = {}
+    for at, unit in enumerate(units):
+        for sku in (*(m.sku_id for m in announcements(unit)), unit.introduces):
+            firsts.setdefault(sku, at)
+    for before, product in pairwise(ordered):
+        if product.sku_id in seen or before.sku_id not in firsts:
+            continue
+        start = firsts[before.sku_id] + 1
+        end = min((at for at in firsts.values() if at >= start), default=len(units))
+        for at in range(start, end):
+            if units[at].handover and not units[at].mentions:
+                yield product.sku_id, at
+                break
+
+
+def _link_number(product: Product) -> int:
+    return product.link_number or 0
 
 
 def with_gaps(units: tuple[Unit, ...], events: Sequence[Event], bounds: Span) -> tuple[Unit, ...]:

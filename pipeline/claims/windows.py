@@ -54,7 +54,7 @@ def find_windows(broadcast: Broadcast, lines: Sequence[Line], screen: Screen | N
     finder = MentionFinder(broadcast.products)
     units = tuple(cut(lines, finder))
     bounds = _bounds(broadcast, lines)
-    units = with_introductions(units)
+    units = with_introductions(units, broadcast.products)
     announced = all_announced(units)
     events = check_schedule(broadcast.product_schedule, announced, bounds=bounds)
     units = with_gaps(units, events, bounds)
