@@ -211,9 +211,12 @@ class MentionFinder:
         handed = self._cues.handover_before.search(before) and not self._cues.recap.search(after)
         if handed and len(after.strip()) <= 2:
             return "announced"
+        introduced = self._introduced(text, clause, before)
+        if introduced and before.endswith(("是", "叫", "is")):
+            return "announced"
         if self._cues.object_before.search(before):
             return "object"
-        if self._introduced(text, clause, before):
+        if introduced:
             return "announced"
         alone = self._cues.lead.fullmatch(before) or before.strip() in ("", "this is the")
         if alone and len(after.strip()) <= 1 and hit.end - hit.start >= 2:

@@ -124,22 +124,22 @@ def with_introductions(units: Sequence[Unit], products: Sequence[Product] = ()) 
             seen.update(mine)
             unit = unit._replace(introduces=first, returns=mine[0])
         out.append(unit)
-    for sku, at in _next_in_order(out, products, seen):
+    for sku, at in _next_in_order(out, products, announced):
         out[at] = out[at]._replace(introduces=sku)
     return tuple(out)
 
 
 def _next_in_order(
-    units: Sequence[Unit], products: Sequence[Product], seen: set[str]
+    units: Sequence[Unit], products: Sequence[Product], announced: set[str]
 ) -> Iterator[tuple[str, int]]:
-    """Products nobody names, with the hand-over between their neighbours in link order."""
+    """Products not named at their hand-over: the one where their link number is next in order."""
     ordered = sorted((p for p in products if p.link_number is not None), key=_link_number)
     firsts: dict[str, int] = {}
     for at, unit in enumerate(units):
         for sku in (*(m.sku_id for m in announcements(unit)), unit.introduces):
             firsts.setdefault(sku, at)
     for before, product in pairwise(ordered):
-        if product.sku_id in seen or before.sku_id not in firsts:
+        if product.sku_id in announced or before.sku_id not in firsts:
             continue
         start = firsts[before.sku_id] + 1
         end = min((at for at in firsts.values() if at >= start), default=len(units))
