@@ -28,6 +28,8 @@ from pipeline.claims.amounts import (
     upto,
 )
 from pipeline.claims.english import ENGLISH
+from pipeline.claims.lengths import LENGTHS
+from pipeline.claims.shades import SHADES
 
 
 def compact(found: Found, name: str, _: Setting) -> str:
@@ -315,5 +317,7 @@ FUNCTIONS: dict[str, Callable[[Found, str, Setting], str]] = {
     "bound": bound,
     "washable": washable,
     **ENGLISH,
+    **LENGTHS,
+    **SHADES,
 }
 """Functions of templates: ``{group|name}``."""
