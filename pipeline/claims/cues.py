@@ -73,6 +73,7 @@ class Cues(NamedTuple):
     money: re.Pattern[str]
     count: re.Pattern[str]
     returning: re.Pattern[str]
+    taken_up: re.Pattern[str]
     recalled: re.Pattern[str]
     back_before: re.Pattern[str]
     question: re.Pattern[str]
@@ -119,6 +120,7 @@ def cues() -> Cues:
         money=re.compile(data["number"]["money"]),
         count=re.compile(data["number"]["count"]),
         returning=re.compile(data["back"]["returning"]),
+        taken_up=re.compile(data["back"]["taken_up"]),
         recalled=re.compile(data["back"]["recalled"]),
         back_before=re.compile(data["back"]["before"]),
         question=re.compile(data["question"]["line"]),
@@ -128,8 +130,8 @@ def cues() -> Cues:
         object_before=re.compile(data["object"]["before"]),
         advice_before=re.compile(data["object"]["advice_before"]),
         lead=re.compile(data["object"]["lead"]),
-        room=re.compile(data["room"]["words"]),
-        opens_rules=re.compile(data["room"]["opens_rules"]),
+        room=re.compile("|".join(data["room"]["words"])),
+        opens_rules=re.compile("|".join(data["room"]["opens_rules"])),
         rules_types=frozenset(data["room"]["types"]["rules"]),
         all_do=re.compile(data["room"]["all_do"]),
         seller=re.compile(data["room"]["seller"]),

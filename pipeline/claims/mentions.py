@@ -205,6 +205,8 @@ class MentionFinder:
             return "advice"
         if self._cues.returning.search(before):
             return "return"
+        if self._cues.taken_up.search(text[hit.end :]):
+            return "return"
         if self._cues.recalled.search(before) or self._cues.preview.search(before):
             return "back"
         after = text[hit.end : clause.end]
