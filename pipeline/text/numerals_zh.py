@@ -199,9 +199,11 @@ def with_money(number: Number, text: str) -> Number:
 
 
 def _starts_measure(text: str, found: re.Match[str]) -> bool:
-    """二十块一斤: the 一 counts what is sold and is no 毛."""
-    after = text[found.end() : found.end() + 1]
-    return bool(after) and after in _MEASURE and not found[0].endswith(("毛", "角"))
+    """二十块一斤: the 一 counts what is sold and is no 毛; 九块九包邮 counts nothing."""
+    after = text[found.end() : found.end() + 2]
+    if after in ("包邮", "包退", "包换"):
+        return False
+    return bool(after) and after[0] in _MEASURE and not found[0].endswith(("毛", "角"))
 
 
 def of_match(found: re.Match[str], text: str) -> list[Number]:
