@@ -112,7 +112,7 @@ class Vocabulary:
         return _NAME.sub(one, pattern)
 
     def gist(self, pattern: str, depth: int = 0) -> str:
-        """Like :meth:`expand`, a lexicon shrunk to one character of its words (for gates)."""
+        """Like :meth:`expand`, a lexicon shrunk to the beginnings of its words (for gates)."""
 
         def one(found: re.Match[str]) -> str:
             name = found[1]
@@ -270,8 +270,8 @@ class Gatekeeper:
 
 
 def _width(group: frozenset[str]) -> int:
-    """How much a group lets through: its size, numeral sign and single letters counting many."""
-    return sum(60 if g == "#" or (len(g) == 1 and g.isascii()) else 1 for g in group)
+    """How much a group lets through: its size, numeral sign and single characters counting many."""
+    return sum(1 if len(g) > 1 else 60 if g.isascii() else 5 for g in group)
 
 
 class RuleBook:
@@ -313,8 +313,9 @@ class RuleBook:
 
 
 def grams_of(text: str) -> set[str]:
-    """The characters of a text and, where it is Latin, its groups of three to five letters."""
+    """The characters and pairs of a text, and where it is Latin its groups of 3 to 5 letters."""
     grams = set(text)
+    grams.update(map(str.__add__, text, text[1:]))
     for run in _LATIN_RUN.findall(text):
         for size in range(3, min(_LONGEST_GRAM, len(run)) + 1):
             grams.update(run[n : n + size] for n in range(len(run) - size + 1))
@@ -322,9 +323,9 @@ def grams_of(text: str) -> set[str]:
 
 
 def _start_of(word: str) -> str:
-    """A gram that any text with the word holds: its first letters, else its first character."""
+    """A gram that any text with the word holds: its first letters, else its first two characters."""
     found = _LATIN_RUN.search(word)
-    return found[0][:_LONGEST_GRAM] if found else word[0]
+    return found[0][:_LONGEST_GRAM] if found else word[:2]
 
 
 # --- what any match must hold --------------------------------------------------------------
@@ -348,6 +349,8 @@ def _of_run(run: str) -> Iterable[frozenset[str]]:
     words = _LATIN_RUN.findall(run)
     if words:
         return [frozenset([max(words, key=len)[:_LONGEST_GRAM]])]
+    if len(run) > 1:
+        return [frozenset([run[n : n + 2]]) for n in range(len(run) - 1)]
     return [frozenset([c]) for c in run]
 
 
@@ -388,4 +391,6 @@ def _of_branch(branches: Any, standins: Standins) -> list[frozenset[str]]:
 
 
 def _commonness(gram: str) -> int:
-    return 0 if len(gram) >= 3 else 2 if gram.isascii() else 1
+    if len(gram) > 1:
+        return 0 if len(gram) > 2 else 1
+    return 3 if gram.isascii() else 2

@@ -174,9 +174,13 @@ def measures(said: str, units: Mapping[str, Mapping[str, str]]) -> set[Measure]:
     return out | listing_measures(_ISO.sub(" ", rest), units)
 
 
+_shape = lru_cache(maxsize=4096)(shape_of)
+"""The same values and listing texts come again and again."""
+
+
 def listing_measures(text: str, units: Mapping[str, Mapping[str, str]]) -> set[Measure]:
     """Numbers of free text with the unit that follows, in base units."""
-    shape = shape_of(text)
+    shape = _shape(text)
     out: set[Measure] = set()
     for at, number in shape.numbers.items():
         rest = shape.text[at + 1 : at + 14].lstrip("块 -")
@@ -185,11 +189,16 @@ def listing_measures(text: str, units: Mapping[str, Mapping[str, str]]) -> set[M
     return out
 
 
+@lru_cache(maxsize=64)
+def _longest_first(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(words, key=len, reverse=True))
+
+
 def _measure(value: Decimal, rest: str, units: Mapping[str, Mapping[str, str]]) -> Measure:
     if rest.startswith("%"):
         return Measure("%", value)
     for kind in ("weight", "volume", "length", "duration"):
-        for word in sorted(units.get(kind, {}), key=len, reverse=True):
+        for word in _longest_first(tuple(units.get(kind, ()))):
             after = rest[len(word) : len(word) + 1]
             if rest.startswith(word) and not (
                 word.isascii() and after.isascii() and after.isalpha()

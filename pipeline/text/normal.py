@@ -18,6 +18,10 @@ from typing import NamedTuple
 _INERT = re.compile(
     r"[\u4e00-\u9fffa-z0-9,.?!:;%'。、《》“”\u2018\u2019]*(?: [\u4e00-\u9fffa-z0-9,.?!:;%'。、《》“”\u2018\u2019]+)*"
 )
+_ONE_TO_ONE = {0xFF01 + n: chr(0x21 + n).lower() for n in range(94)} | {
+    ord(c): c.lower() for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+}
+"""Characters that fold to a single other one whatever stands beside them."""
 _IGNORABLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 _MAX_ROUNDS = 8
 
@@ -47,8 +51,9 @@ def normalise(text: str) -> Normal:
     Characters that normalise to nothing (zero width, controls, lone surrogates)
     belong to the character before them.
     """
-    if _INERT.fullmatch(text) and to_simplified(text) == text:
-        return Normal(text, tuple(range(len(text) + 1)))
+    plain = text.translate(_ONE_TO_ONE)
+    if _INERT.fullmatch(plain) and to_simplified(plain) == plain:
+        return Normal(plain, tuple(range(len(text) + 1)))
     current, offsets = text, list(range(len(text) + 1))
     for _ in range(_MAX_ROUNDS):
         step = _once(current)
