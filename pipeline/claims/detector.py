@@ -15,12 +15,14 @@ from pathlib import Path
 
 from pipeline.claims.answers import resolve_answer
 from pipeline.claims.candidates import LineReading, read_line, without_numbers
+from pipeline.claims.colour_families import ColourFamilies
 from pipeline.claims.compiled import RuleBook
 from pipeline.claims.completion import with_windows
 from pipeline.claims.corrections import link_corrections, settle
 from pipeline.claims.corroborate import corroborate
 from pipeline.claims.english import currency_of
-from pipeline.claims.listing import compare
+from pipeline.claims.frames import Frames
+from pipeline.claims.listing import colour_names, compare
 from pipeline.claims.products import SkuLinker
 from pipeline.claims.resolve import Resolver, apply
 from pipeline.claims.rules import RULES_FOLDER, RuleSource, read_rules
@@ -29,7 +31,7 @@ from pipeline.claims.values import Setting
 from pipeline.claims.writer import ClaimWriter
 from pipeline.model import Broadcast, Claim, ClaimSet, Line, Screen
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 """Raised whenever a change of code can change a claim."""
 _CURRENCY = {"zh": "CNY"}
 
@@ -41,6 +43,7 @@ class RuleDetector:
         self.source = source
         self.digest = digest
         self.book = RuleBook(source)
+        self._colours = ColourFamilies(source.lexicons, colour_names())
         self._resolver = Resolver(source.sound)
 
     @classmethod
@@ -64,7 +67,9 @@ class RuleDetector:
         """All claims and product windows; never raises on what a line says."""
         linker = SkuLinker(broadcast, lines, screen)
         setting = self._setting(broadcast, lines)
-        writer = ClaimWriter(broadcast, linker, producer=self.producer, work_key=work_key)
+        writer = ClaimWriter(
+            broadcast, linker, Frames(screen), producer=self.producer, work_key=work_key
+        )
         links = frozenset(p.link_number for p in broadcast.products if p.link_number is not None)
         before: LineReading | None = None
         for line in lines:
@@ -90,7 +95,7 @@ class RuleDetector:
         units = self.source.units
         out = []
         for claim in corroborate(with_windows(claims), units=units):
-            check = compare(claim, broadcast, units=units)
+            check = compare(claim, broadcast, units=units, colours=self._colours)
             update: dict[str, object] = {"listing": check}
             if check is not None and check.agreement == "needs_review":
                 update |= {

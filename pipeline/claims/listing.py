@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.claims.colour_families import ColourFamilies
 from pipeline.claims.shape import shape_of
 from pipeline.claims.values import plain
 from pipeline.model import Broadcast, Claim, ClaimType, ListingCheck, Product
@@ -38,7 +39,11 @@ class Measure(NamedTuple):
 
 
 def compare(
-    claim: Claim, broadcast: Broadcast, *, units: Mapping[str, Mapping[str, str]]
+    claim: Claim,
+    broadcast: Broadcast,
+    *,
+    units: Mapping[str, Mapping[str, str]],
+    colours: ColourFamilies | None = None,
 ) -> ListingCheck | None:
     """The claim's place beside the listing; None where it has no SKU or there is no listing."""
     product = broadcast.product(claim.sku_id)
@@ -47,6 +52,8 @@ def compare(
         return None
     fields = [k for k in values if field_type(k) == claim.claim_type]
     checks = [_against(claim, k, values[k], units) for k in fields]
+    if claim.claim_type == "colour" and colours is not None:
+        checks = [_by_family(claim, check, colours) for check in checks]
     for verdict in ("contradicts", "agrees"):
         decided = [c for c in checks if c.agreement == verdict]
         if decided and not (
@@ -56,6 +63,19 @@ def compare(
     if checks:
         return checks[0]
     return ListingCheck(agreement="not_stated", reason="no listing field speaks about this")
+
+
+def _by_family(claim: Claim, check: ListingCheck, colours: ColourFamilies) -> ListingCheck:
+    """A shade and its family (藏青, blue) agree where the words alone do not."""
+    said = claim.value if isinstance(claim.value, tuple) else (claim.value or "",)
+    said = tuple(v.split("=")[-1].split(":")[0] for v in said)
+    listed = [w for w in _WORDS.split(normal_text(check.listed)) if w]
+    if check.agreement == "agrees" or not colours.meet(said, listed):
+        return check
+    if claim.polarity == "negate":
+        return check
+    reason = "one colour lies within the other"
+    return check.model_copy(update={"agreement": "agrees", "reason": reason})
 
 
 def _not_circular(claim: Claim, check: ListingCheck) -> ListingCheck:
@@ -82,6 +102,13 @@ def _values_at(product: Product, broadcast: Broadcast, claim: Claim) -> dict[str
         if (snapshot.captured_at - start).total_seconds() * 1000 <= claim.start_ms:
             values.update(snapshot.values)
     return values
+
+
+@lru_cache(maxsize=1)
+def colour_names() -> dict[str, str]:
+    """Colours of one language to their name in the other, from ``listing_keys.toml``."""
+    table: dict[str, str] = tomllib.loads(_KEYS.read_text(encoding="utf-8"))["colours"]
+    return table
 
 
 @lru_cache(maxsize=1)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.claims.candidates import Candidate
+from pipeline.claims.frames import Frames
 from pipeline.claims.products import SkuLinker
 from pipeline.claims.resolve import Repair, apply
 from pipeline.claims.review import review_of
+from pipeline.claims.risk import risks_of
 from pipeline.claims.shape import Shape
 from pipeline.model import Broadcast, Claim, Cue, Line
 from pipeline.provenance import sha256_hex
@@ -17,9 +19,16 @@ class ClaimWriter:
     """Turns candidates into claims, numbering them in order."""
 
     def __init__(
-        self, broadcast: Broadcast, linker: SkuLinker, *, producer: str, work_key: str
+        self,
+        broadcast: Broadcast,
+        linker: SkuLinker,
+        frames: Frames,
+        *,
+        producer: str,
+        work_key: str,
     ) -> None:
         self._broadcast, self._linker, self._producer = broadcast, linker, producer
+        self._frames = frames
         self._prefix = f"{sha256_hex(broadcast.broadcast_id.encode())[:4]}-{work_key[:12]}"
         self.claims: list[Claim] = []
 
@@ -43,6 +52,7 @@ class ClaimWriter:
             "char_end": end,
             "prob_pm": _probability(line, start, end),
             "box": line.box,
+            "keyframe": self._frames.of(line, span.start_ms),
             "rule_id": rule.id,
             "producer": self._producer,
             "host_id": broadcast.host_id,
@@ -90,6 +100,7 @@ def _meant(line: Line, shape: Shape, candidate: Candidate) -> dict[str, object]:
         "hedged": candidate.touch.hedged,
         "condition": _words(line, shape, conditions[0].words) if conditions else "",
         "cues": _cues(line, shape, candidate),
+        "risk_flags": risks_of(shape, candidate.start, candidate.end),
     }
 
 
