@@ -91,8 +91,8 @@ class TranscribeSettings(_Part):
     """CTranslate2 compute type."""
     cpu_threads: int = Field(default=0, ge=0)
     """0: all cores."""
-    batch_chunks: int = Field(default=8, ge=1)
-    """Chunks decoded together; never changes their text."""
+    batch_chunks: int = Field(default=4, ge=1)
+    """Chunks decoded together; never changes their text, only memory and time."""
     beam_size: int = Field(default=5, ge=1)
     """Beam width."""
     chunk_max_ms: int = Field(default=30_000, le=30_000)
