@@ -88,7 +88,7 @@ def shape_of(text: str) -> Shape:
         at = number.end
     _copy(plain, at, len(plain), offsets, chars, starts, ends)
     shape = "".join(chars)
-    chinese = _HAN.search(shape) is not None
+    chinese = _HAN.search(plain) is not None
     if ends and offsets[-1] < ends[-1]:
         ends[-1] = offsets[-1]
     return Shape(
