@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from pipeline.claims.confidence import Basis
 from pipeline.claims.cues import cues
 from pipeline.claims.mentions import Mention, clause_at, clauses, folded
 from pipeline.claims.windows import Stage
@@ -19,6 +20,14 @@ from pipeline.model import Line
 _NEAR_PRICE_MS = 6_000
 _RULES_MS = 60_000
 _ECHO_LINES = 8
+
+
+class Verdict(NamedTuple):
+    """A claim belongs to the whole room."""
+
+    basis: Basis
+    reason: str
+    """In words a person reads."""
 
 
 class _Rules(NamedTuple):
@@ -43,11 +52,11 @@ class ClosingTalk:
         self._price_ms = self._last_price_ms()
         self._opens_ms = self._opening_ms()
 
-    def rule(self, at: int, start: int, claim_type: str) -> str:
-        """Why a claim belongs to the whole room; empty when it does not."""
+    def rule(self, at: int, start: int, claim_type: str) -> Verdict | None:
+        """Why a claim belongs to the whole room; None when it does not."""
         rules = self._rules[at]
         if rules and start >= rules.from_char and self._of_rules(at, start, claim_type):
-            return f"said in the house rules: “{rules.words}”"
+            return Verdict("rules", f"said in the house rules: “{rules.words}”")
         return self._closing(at, start, claim_type)
 
     def opens_rules(self, at: int) -> bool:
@@ -89,18 +98,18 @@ class ClosingTalk:
 
     # --- closing talk ---------------------------------------------------------------------
 
-    def _closing(self, at: int, start: int, claim_type: str) -> str:
+    def _closing(self, at: int, start: int, claim_type: str) -> Verdict | None:
         line = self._lines[at]
         if self._price_ms is None or self._opens_ms is None or at < self._first:
-            return ""
+            return None
         begins_ms = line.span_of(start, start).start_ms
         if begins_ms <= self._price_ms or not self._for_all(line.text, start, claim_type):
-            return ""
+            return None
         if self._cues.kind_of_goods.search(_plain(line.text[: start + 1])):
-            return "said of this kind of goods, in the closing talk"
+            return Verdict("kind", "said of this kind of goods, in the closing talk")
         if begins_ms < self._opens_ms or self._echoes(at):
-            return ""
-        return "said in the closing talk, after the last product's price"
+            return None
+        return Verdict("closing", "said in the closing talk, after the last product's price")
 
     def _priced(self, at: int) -> bool:
         return self._price_in(at) is not None

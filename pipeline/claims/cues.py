@@ -71,7 +71,7 @@ class Cues(NamedTuple):
     leads_to_number: re.Pattern[str]
     turns: re.Pattern[str]
     money: re.Pattern[str]
-    count: re.Pattern[str]
+    countdown: re.Pattern[str]
     returning: re.Pattern[str]
     taken_up: re.Pattern[str]
     recalled: re.Pattern[str]
@@ -118,7 +118,7 @@ def cues() -> Cues:
         leads_to_number=re.compile(data["handover"]["leads_to_number"]),
         turns=re.compile(data["handover"]["turns"]),
         money=re.compile(data["number"]["money"]),
-        count=re.compile(data["number"]["count"]),
+        countdown=re.compile(data["number"]["count"]),
         returning=re.compile(data["back"]["returning"]),
         taken_up=re.compile(data["back"]["taken_up"]),
         recalled=re.compile(data["back"]["recalled"]),

@@ -144,7 +144,7 @@ class MentionFinder:
         near = [n for n in names if 0 <= n.start - match.end() <= _NAME_REACH_CHARS]
         if any(n.sku_id == sku for n in near[:2]) and _opens_clause(text, start, words):
             return "announced"
-        if words.count.search(text):
+        if words.countdown.search(text):
             return None
         if before:
             return "announced" if words.leads_to_number.fullmatch(before) else None

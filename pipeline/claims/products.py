@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipeline.claims.closing import ClosingTalk
+from pipeline.claims.confidence import Basis, of_basis, of_margin
 from pipeline.claims.cues import Cues, cues
 from pipeline.claims.mentions import Mention, MentionFinder, clause_at, folded
 from pipeline.claims.units import Unit
-from pipeline.claims.windows import Stage, confidence_pm, find_windows
+from pipeline.claims.windows import Stage, find_windows
 from pipeline.model import Broadcast, Line, Screen, Window
 
 _SURE_MARGIN = 0.8
+_SURE_PM = 700
 _AFTER_CHARS = 8
 
 
@@ -32,6 +34,10 @@ class SkuLink(NamedTuple):
     """Why, in words a person reads."""
     unsure: bool
     """Whether a person should look."""
+    basis: Basis = "nobody"
+    """The signal that decided."""
+    nats: float | None = None
+    """Margin over the next product on stage; null where something else decided."""
 
 
 class SkuLinker:
@@ -77,7 +83,7 @@ class SkuLinker:
         if asked := self._asked(at):
             return asked
         if closing := self._closing.rule(at, char_start, claim_type):
-            return SkuLink(None, 700, (closing,), False)
+            return _said(None, closing.basis, closing.reason)
         return self._on_stage(at, char_start)
 
     # --- signals, strongest first ---------------------------------------------------------
@@ -109,8 +115,7 @@ class SkuLinker:
         if len({m.sku_id for m in named}) != 1 or not plain:
             return None
         asked = plain[0]
-        reason = f"answers the question about “{asked.words}”"
-        return SkuLink(asked.sku_id, 850, (reason,), False)
+        return _said(asked.sku_id, "asked", f"answers the question about “{asked.words}”")
 
     def _is_subject(self, text: str, mention: Mention) -> bool:
         """Numbers always point; a name points where its clause begins with it, or it is announced."""
@@ -129,13 +134,13 @@ class SkuLinker:
         upto = _plain(text[: min(until, end + _AFTER_CHARS)])
         clause = _plain(text[clause_at(text, start).start : until]).strip()
         if match := self._cues.room.search(upto):
-            return SkuLink(None, 930, (f"said of everything on sale: “{match.group()}”",), False)
+            return _said(None, "room", f"said of everything on sale: “{match.group()}”")
         match = self._cues.all_do.search(clause)
         service = claim_type in self._cues.closing_types or self._sku_at(at, start) is None
         if match and service:
-            return SkuLink(None, 800, (f"said of everything on sale: “{match.group()}”",), False)
+            return _said(None, "all_do", f"said of everything on sale: “{match.group()}”")
         if claim_type == "authenticity" and (match := self._cues.seller.search(clause)):
-            return SkuLink(None, 850, (f"said of the seller: “{match.group()}”",), False)
+            return _said(None, "seller", f"said of the seller: “{match.group()}”")
         return None
 
     def _sku_at(self, at: int, char: int) -> str | None:
@@ -147,18 +152,19 @@ class SkuLinker:
         sku, margin = self._stage.skus[unit], self._stage.margins[unit]
         if sku is None:
             return self._nobody()
-        sure = confidence_pm(margin)
+        sure = of_margin(margin)
         if margin < _SURE_MARGIN:
-            return SkuLink(None, sure, ("two products are about as likely here",), True)
+            doubt = ("two products are about as likely here",)
+            return SkuLink(None, sure, doubt, True, "stage", margin)
         window = self._window(sku, self._stage.units[unit].start_ms)
         reasons = ("on stage at that moment", *(window.reasons if window else ()))
-        return SkuLink(sku, sure, reasons, sure < 700)
+        return SkuLink(sku, sure, reasons, sure < _SURE_PM, "stage", margin)
 
     def _nobody(self) -> SkuLink:
         if len(self._broadcast.products) == 1:
             only = self._broadcast.products[0].sku_id
-            return SkuLink(only, 800, ("the only product on sale",), False)
-        return SkuLink(None, 300, ("no product had been shown yet",), True)
+            return _said(only, "only", "the only product on sale")
+        return SkuLink(None, of_basis("nobody"), ("no product had been shown yet",), True)
 
     def _window(self, sku: str, at_ms: int) -> Window | None:
         return next(
@@ -175,9 +181,9 @@ class SkuLinker:
         for at_ms in (line.start_ms, middle):
             for window in self.windows:
                 if window.span.holds(at_ms) and window.sku_id is not None:
-                    sure = min(window.confidence_pm, 900)
+                    sure = min(window.confidence_pm, of_basis("screen"))
                     reasons = ("on stage while it was seen", *window.reasons)
-                    return SkuLink(window.sku_id, sure, reasons, sure < 700)
+                    return SkuLink(window.sku_id, sure, reasons, sure < _SURE_PM, "screen")
         return self._nobody()
 
 
@@ -197,9 +203,13 @@ def _by_line(units: Sequence[Unit], count: int) -> list[list[Mention]]:
 def _of(mention: Mention, *, seen: bool = False) -> SkuLink:
     what = "link number" if mention.kind == "number" else "product name"
     how = " (by its sound)" if mention.by_sound else ""
-    sure = {"number": 970, "name": 950}[mention.kind] - (100 if mention.by_sound else 0)
+    basis: Basis = "sound" if mention.by_sound else mention.kind
     verb = "shown" if seen else "said"
-    return SkuLink(mention.sku_id, sure, (f"{what} {verb}: “{mention.words}”{how}",), False)
+    return _said(mention.sku_id, basis, f"{what} {verb}: “{mention.words}”{how}")
+
+
+def _said(sku_id: str | None, basis: Basis, reason: str) -> SkuLink:
+    return SkuLink(sku_id, of_basis(basis), (reason,), False, basis)
 
 
 def _plain(text: str) -> str:

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from math import exp
 from typing import NamedTuple
 
 import numpy as np
 
+from pipeline.claims.confidence import of_margin
 from pipeline.claims.course import Scores, best_course
 from pipeline.claims.mentions import MentionFinder
 from pipeline.claims.schedule import Event, check_schedule
@@ -42,11 +42,6 @@ class Stage(NamedTuple):
         """The number of the unit that holds a character of a line."""
         first, starts = self.places[line]
         return first + max(0, bisect_right(starts, char) - 1)
-
-
-def confidence_pm(margin: float) -> int:
-    """Per mille from a margin in nats: even odds at 0, 0.99 at about 4."""
-    return round(1000 / (1 + exp(-min(margin, 30.0))))
 
 
 def find_windows(broadcast: Broadcast, lines: Sequence[Line], screen: Screen | None) -> Stage:
@@ -128,7 +123,7 @@ def _window(
         start_ms=span.start_ms,
         end_ms=span.end_ms,
         source="schedule" if exact else "corrected" if scheduled else "inferred",
-        confidence_pm=confidence_pm(margin),
+        confidence_pm=of_margin(margin),
         reasons=tuple(reasons or ["the run of the talk"]),
     )
 
