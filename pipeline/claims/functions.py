@@ -68,8 +68,11 @@ def upper(found: Found, name: str, _: Setting) -> str:
 
 
 _COUNTED = re.compile(
-    r"(?:#)?(?:个|件|条|双|只|盒|瓶|袋|包|罐|片|颗|粒|枚|张|支|根|把|套|组|份|本|块|卷|副|对|小包|小袋)?"
+    r"(?:#)?(?:小[包袋瓶盒罐支块份]|大[包袋瓶盒罐]|整套|个|件|条|双|只|盒|瓶|袋|包|箱|桶|罐|听|管|片|颗|粒|枚|张|支|根|把|套|组|"
+    r"份|本|块|卷|副|对|台|部|床|顶|杯|碗|盆|提|贴|串|束|捆)?"
 )
+
+_PAIRS = {"俩": "2", "仨": "3"}
 
 
 def gifts(found: Found, name: str, _: Setting) -> str:
@@ -80,10 +83,11 @@ def gifts(found: Found, name: str, _: Setting) -> str:
     out = []
     for a, b in pairwise(cuts):
         number = numbers.get(a)
-        lead = _COUNTED.match(text, a, b)
+        count = shown(number) if number else _PAIRS.get(text[a : a + 1], "1")
+        lead = _COUNTED.match(text, a + (text[a] in _PAIRS), b)
         thing = text[lead.end() if lead else a : b].strip(" ,、和跟还有再加的")
         if thing:
-            out.append(f"{thing}x{shown(number) if number else 1}")
+            out.append(f"{thing}x{count}")
     return ";".join(out)
 
 
