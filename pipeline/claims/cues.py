@@ -64,6 +64,7 @@ class Cues(NamedTuple):
     """Compiled cue words; see ``sku_cues.toml`` for what each is."""
 
     numbers: tuple[re.Pattern[str], ...]
+    any_number: re.Pattern[str]
     ordinal: re.Pattern[str]
     bare_number: re.Pattern[str]
     handover_before: re.Pattern[str]
@@ -111,6 +112,7 @@ def cues() -> Cues:
     ordinal = re.compile(rf"第(?P<n>{ZH_NUMERAL})[个款件样]")
     return Cues(
         numbers=(*_number_patterns(data["number"]), ordinal),
+        any_number=re.compile(rf"{ZH_NUMERAL}|{EN_NUMERAL}|{EN_ORDINAL}"),
         ordinal=ordinal,
         bare_number=re.compile(rf"(?P<n>{EN_NUMERAL}|{ZH_NUMERAL})(?=\s*[,.!:，。！：])"),
         handover_before=re.compile(_before(data["handover"]["before"])),

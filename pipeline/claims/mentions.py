@@ -96,7 +96,8 @@ class MentionFinder:
     def _stretch(self, text: str) -> list[Mention]:
         normal = folded(text)
         names = self._names.find(normal.text)
-        found = [*self._numbers(normal.text, names)]
+        numbered = self._cues.any_number.search(normal.text)
+        found = list(self._numbers(normal.text, names)) if numbered else []
         taken = [(m.start, m.end) for m in found]
         for hit in names:
             if all(hit.end <= start or hit.start >= end for start, end in taken):

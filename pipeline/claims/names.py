@@ -36,8 +36,6 @@ class Name(NamedTuple):
     """Normal form."""
     given: bool
     """Whether the merchant wrote it; False for the head of the full name."""
-    shared: bool = False
-    """Whether it is a part of another product's name (锅 beside 空气炸锅), so that it points weakly."""
 
 
 class NameHit(NamedTuple):
@@ -49,7 +47,6 @@ class NameHit(NamedTuple):
     text: str
     by_sound: bool
     given: bool
-    shared: bool = False
 
 
 class NameFinder:
@@ -61,8 +58,7 @@ class NameFinder:
         for name in _all_names(products):
             owners[name.text].add(name.sku_id)
             names.setdefault(name.text, name)
-        alone = {text: name for text, name in names.items() if len(owners[text]) == 1}
-        self._names = {text: _marked(name, names.values()) for text, name in alone.items()}
+        self._names = {text: name for text, name in names.items() if len(owners[text]) == 1}
         self._matcher = SoundMatcher(self._names)
         self._words: Cues = cues()
         self._kinds = _kinds(self._names.values())
@@ -73,12 +69,10 @@ class NameFinder:
         for hit in self._matcher.find(text):
             name = self._names[hit.needle]
             if hit.grade <= _worst(name) and self._stands(text, hit):
+                by_sound = hit.grade > LITERAL
                 hits.append(
-                    NameHit(
-                        name.sku_id, hit.start, hit.end, hit.needle, hit.grade > 0, name.given,
-                        name.shared,
-                    )
-                )  # fmt: skip
+                    NameHit(name.sku_id, hit.start, hit.end, hit.needle, by_sound, name.given)
+                )
         return _longest([*hits, *self._by_kind(text)])
 
     def _by_kind(self, text: str) -> Iterator[NameHit]:
@@ -113,11 +107,6 @@ def _kinds(names: Iterable[Name]) -> dict[str, str]:
         for char in set(name.text) & owners.keys():
             owners[char].add(name.sku_id)
     return {char: skus.pop() for char, skus in owners.items() if len(skus) == 1}
-
-
-def _marked(name: Name, names: Iterable[Name]) -> Name:
-    others = (n.text for n in names if n.sku_id != name.sku_id)
-    return name._replace(shared=any(name.text in other for other in others))
 
 
 def _whole(text: str, start: int, end: int) -> bool:

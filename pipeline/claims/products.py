@@ -7,6 +7,7 @@ the window on stage. Where nothing is sure the answer is *unknown*, not a guess.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -57,6 +58,7 @@ class SkuLinker:
         self._spoken = sorted((x for x in lines if x.source == "speech"), key=lambda x: x.start_ms)
         self._place = {line.line_id: n for n, line in enumerate(self._spoken)}
         self._stage: Stage = find_windows(broadcast, self._spoken, screen)
+        self._starts = [w.start_ms for w in self._stage.windows]
         self._mentions = _by_line(self._stage.units, len(self._spoken))
         self._closing = ClosingTalk(self._spoken, self._stage)
         self._cues: Cues = cues()
@@ -167,10 +169,13 @@ class SkuLinker:
         return SkuLink(None, of_basis("nobody"), ("no product had been shown yet",), True)
 
     def _window(self, sku: str, at_ms: int) -> Window | None:
-        return next(
-            (w for w in self.windows if w.sku_id == sku and w.span.holds(at_ms)),
-            None,
-        )
+        window = self._window_at(at_ms)
+        return window if window is not None and window.sku_id == sku else None
+
+    def _window_at(self, at_ms: int) -> Window | None:
+        """The window that holds a time; windows are in order and apart."""
+        n = bisect_right(self._starts, at_ms) - 1
+        return self.windows[n] if n >= 0 and self.windows[n].span.holds(at_ms) else None
 
     def _by_time(self, line: Line) -> SkuLink:
         """A line on the screen: the one product named on it, else the one on stage."""
@@ -179,11 +184,11 @@ class SkuLinker:
             return _of(next(iter(named.values())), seen=True)
         middle = (line.start_ms + line.end_ms) // 2
         for at_ms in (line.start_ms, middle):
-            for window in self.windows:
-                if window.span.holds(at_ms) and window.sku_id is not None:
-                    sure = min(window.confidence_pm, of_basis("screen"))
-                    reasons = ("on stage while it was seen", *window.reasons)
-                    return SkuLink(window.sku_id, sure, reasons, sure < _SURE_PM, "screen")
+            window = self._window_at(at_ms)
+            if window is not None and window.sku_id is not None:
+                sure = min(window.confidence_pm, of_basis("screen"))
+                reasons = ("on stage while it was seen", *window.reasons)
+                return SkuLink(window.sku_id, sure, reasons, sure < _SURE_PM, "screen")
         return self._nobody()
 
 

@@ -129,8 +129,10 @@ class SoundMatcher:
     def find(self, hay: str) -> Iterator[SoundHit]:
         """Every hit, by start and then from short to long; hits may overlap."""
         units = syllables(hay)
-        for start in range(len(units)):
-            yield from self._from(units, start)
+        keys, written = self._root.by_key, self._root.by_written
+        for start, unit in enumerate(units):
+            if unit.key in keys or unit.written in written:
+                yield from self._from(units, start)
 
     def _from(self, units: tuple[Syllable, ...], start: int) -> Iterator[SoundHit]:
         nodes = [self._root]
