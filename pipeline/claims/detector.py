@@ -25,7 +25,7 @@ from pipeline.claims.frames import Frames
 from pipeline.claims.listing import colour_names, compare
 from pipeline.claims.products import SkuLinker
 from pipeline.claims.resolve import Resolver, apply
-from pipeline.claims.rules import RULES_FOLDER, RuleSource, read_rules
+from pipeline.claims.rules import RULES_FOLDER, RuleSource, read_rules, spoken_words
 from pipeline.claims.shape import shape_of
 from pipeline.claims.values import Setting
 from pipeline.claims.writer import ClaimWriter
@@ -44,7 +44,7 @@ class RuleDetector:
         self.digest = digest
         self.book = RuleBook(source)
         self._colours = ColourFamilies(source.lexicons, colour_names())
-        self._resolver = Resolver(source.sound)
+        self._resolver = Resolver(spoken_words(source))
 
     @classmethod
     def load(cls, folder: Path | None = None) -> RuleDetector:
@@ -71,11 +71,12 @@ class RuleDetector:
             broadcast, linker, Frames(screen), producer=self.producer, work_key=work_key
         )
         links = frozenset(p.link_number for p in broadcast.products if p.link_number is not None)
+        resolver = self._resolver.with_listing(broadcast)
         before: LineReading | None = None
         for line in lines:
             if line.role in ("comment", "clock") or not line.text.strip():
                 continue
-            repairs = self._resolver.repairs(line.text) if line.char_prob_pm else ()
+            repairs = resolver.repairs(line.text) if line.char_prob_pm else ()
             text = apply(line.text, repairs)
             reading = self.read(text, before=before, setting=setting)
             for candidate in without_numbers(reading, links):

@@ -119,6 +119,8 @@ class RuleFile(Frozen):
     macros: dict[str, str] = Field(default_factory=dict)
     sound: tuple[str, ...] = ()
     """Phrases that are also looked for by sound in recognised speech."""
+    sound_lexicons: tuple[str, ...] = ()
+    """Lexicons whose words are looked for by sound as well."""
     units: dict[str, dict[str, str]] = Field(default_factory=dict)
     """Kind (``weight`` …) to word to ``"<factor> <unit>"``; ``{unit_weight}`` in patterns."""
     lexicon: tuple[Lexicon, ...] = ()
@@ -151,6 +153,7 @@ class RuleSource(NamedTuple):
     macros: dict[tuple[str, Language], str]
     units: dict[str, dict[str, str]]
     sound: tuple[str, ...] = ()
+    sound_lexicons: tuple[tuple[str, Language], ...] = ()
 
 
 def read_rules(folder: Path = RULES_FOLDER) -> RuleSource:
@@ -166,6 +169,7 @@ def read_rules(folder: Path = RULES_FOLDER) -> RuleSource:
     macros: dict[tuple[str, Language], str] = {}
     units: dict[str, dict[str, str]] = {}
     sound: list[str] = []
+    heard: list[tuple[str, Language]] = []
     for path in sorted(folder.glob("*.toml")):
         parsed = _read(path)
         rules += [Placed(r, parsed.language, path.name) for r in parsed.rule]
@@ -175,6 +179,7 @@ def read_rules(folder: Path = RULES_FOLDER) -> RuleSource:
             lexicons[lexicon.name, parsed.language] = lexicon
         macros |= {(name, parsed.language): text for name, text in parsed.macros.items()}
         sound += parsed.sound
+        heard += [(name, parsed.language) for name in parsed.sound_lexicons]
         for kind, table in parsed.units.items():
             units.setdefault(kind, {}).update(table)
     if not rules:
@@ -182,7 +187,9 @@ def read_rules(folder: Path = RULES_FOLDER) -> RuleSource:
             f"no rules in {folder}", hint="give a folder with rule files", file=str(folder)
         )
     _unique([(p.rule.id, p.file) for p in rules] + [(c.cue.id, c.file) for c in cues])
-    return RuleSource(tuple(rules), tuple(cues), lexicons, macros, units, tuple(sound))
+    return RuleSource(
+        tuple(rules), tuple(cues), lexicons, macros, units, tuple(sound), tuple(heard)
+    )
 
 
 def _read(path: Path) -> RuleFile:
@@ -251,6 +258,26 @@ def _unique(ids: Iterable[tuple[str, str]]) -> None:
                 field="id",
             )
         seen[rule_id] = file
+
+
+_SPOKEN = re.compile(r"(?:(?![零一二两三四五六七八九十百千万半])[\u4e00-\u9fff]){2,8}")
+"""Words fit to be found by sound; a numeral is never put in place of what was heard."""
+
+
+def spoken_words(source: RuleSource) -> tuple[str, ...]:
+    """What is looked for by sound: single phrases, and the Chinese words of marked lexicons.
+
+    Raises:
+        RuleError: a lexicon that does not exist is named.
+    """
+    out = dict.fromkeys(source.sound)
+    marked = [k for k, one in source.lexicons.items() if one.sound]
+    for key in (*source.sound_lexicons, *marked):
+        if key not in source.lexicons:
+            raise RuleError(f"sound_lexicons: no lexicon {key[0]}", hint="correct the name")
+        words = (w for w, _ in words_of(source.lexicons[key]))
+        out |= dict.fromkeys(w for w in words if _SPOKEN.fullmatch(w))
+    return tuple(out)
 
 
 def words_of(lexicon: Lexicon) -> Iterator[tuple[str, str]]:

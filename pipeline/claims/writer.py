@@ -87,7 +87,7 @@ def _heard(line: Line, start: int, end: int, repairs: Sequence[Repair]) -> dict[
     return {
         "quote": line.text[start:end],
         "resolved": apply(line.text, repairs)[start:end] if repairs else "",
-        "resolved_reason": "; ".join(f"{r.heard} sounds like {r.phrase}" for r in repairs),
+        "resolved_reason": "; ".join(r.reason for r in repairs),
     }
 
 

@@ -10,6 +10,7 @@ import pytest
 from pipeline.claims.colour_families import ColourFamilies
 from pipeline.claims.detector import RuleDetector
 from pipeline.claims.listing import colour_names
+from pipeline.claims.resolve import Resolver
 from pipeline.claims.risk import RiskFlag, risk_flags
 from pipeline.claims.run import run
 from pipeline.claims.shape import shape_of
@@ -111,3 +112,59 @@ def test_talk_without_claims_yields_next_to_none(path: Path) -> None:
     sure = [(c.quote, c.rule_id) for c in found.claims if not c.needs_review]
     hours = max(segments[-1].end_ms / 3_600_000, 0.5)
     assert len(sure) <= MOST_PER_HOUR * hours, sure
+
+
+def heard(text: str, listing: dict[str, str]) -> list[Claim]:
+    """The claims of one recognised line about a product with this listing."""
+    product = Product(sku_id="A", name="云朵羽绒被", aliases=("羽绒被",), listing=listing)
+    broadcast = Broadcast.model_validate(
+        {
+            "broadcast_id": "b1",
+            "language": "zh",
+            "products": [product.model_dump()],
+            "product_schedule": [{"sku_id": "A", "start_ms": 0, "end_ms": 600_000}],
+        }
+    )
+    segment = Segment(start_ms=0, end_ms=4000, text=text, char_prob_pm=(900,) * len(text))
+    found = run(
+        broadcast,
+        transcript=Transcript(broadcast_id="b1", language="zh", segments=(segment,)),
+        screen=None,
+        detector=DETECTOR,
+        work_key="0" * 64,
+    )
+    return list(found.claims)
+
+
+def test_words_of_the_trade_are_resolved_by_sound_without_the_listing() -> None:
+    (claim,) = [c for c in heard("面料是高密度泥龙的", {"material": "尼龙"}) if c.listing]
+    assert (claim.value, claim.needs_review) == (("面料=尼龙",), True)
+    assert ("泥龙" in claim.quote, "尼龙" in claim.resolved) == (True, True)
+    assert claim.resolved_reason == "泥龙 sounds like 尼龙"
+    assert claim.listing is not None
+    assert claim.listing.agreement == "agrees"
+
+
+def test_what_only_the_listing_lets_us_hear_confirms_nothing() -> None:
+    (claim,) = [c for c in heard("面料用的是清河绒", {"material": "青禾绒"}) if c.listing]
+    assert claim.quote == "清河绒"
+    assert "listing:material" in claim.resolved_reason
+    assert claim.listing is not None
+    assert (claim.listing.agreement, claim.listing.reason) == ("needs_review", "circular")
+    assert "circular" in claim.review_reasons
+
+
+def test_a_host_who_contradicts_the_listing_is_heard_as_spoken() -> None:
+    (claim,) = [c for c in heard("产地是浙江义乌", {"origin": "广东青禾湾镇"}) if c.listing]
+    assert claim.resolved == ""
+    assert claim.listing is not None
+    assert "circular" not in claim.review_reasons
+    assert "义乌" in str(claim.value)
+
+
+def test_a_numeral_is_never_put_in_place_of_what_was_heard() -> None:
+    resolver = Resolver(["保修三年", "买一送一", "泥沙"])
+    assert resolver.repairs("保修山年") == ()
+    assert resolver.repairs("保修四年") == ()
+    assert [r.phrase for r in resolver.repairs("今天买一送益")] == ["买一送一"]
+    assert [r.phrase for r in resolver.repairs("都是尼沙")] == ["泥沙"]
