@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from prefect import flow
+from prefect.settings import (
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    temporary_settings,
+)
 
 from flows.tasks import publish, stage, take_in
 from pipeline.plan import STAGES
+
+SERVER_START_S = 180
+"""Prefect allows 20 s, which a first start with its database does not always keep."""
 
 
 @flow(name="process-broadcast", log_prints=True)
@@ -27,3 +34,17 @@ def process_broadcast(
         print(f"{prefix}: {name} {content[:16] or 'does not apply'}")
     print(f"{prefix}: {publish(workspace, prefix)} documents")
     return prefix
+
+
+def run(
+    workspace: str,
+    inputs: list[str],
+    *,
+    broadcast_file: str = "",
+    transcript_file: str = "",
+    amend: bool = False,
+) -> str:
+    """The flow from the command line: a temporary server gets time to start on a busy machine."""
+    patience = {PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: SERVER_START_S}
+    with temporary_settings(updates=patience):
+        return process_broadcast(workspace, inputs, broadcast_file, transcript_file, amend)

@@ -92,6 +92,8 @@ def _one(query: str, plain: str, at: int) -> tuple[Lexeme, int]:
 def _filter(query: str, plain: str, at: int, field: re.Match[str]) -> tuple[Lexeme, int]:
     name, sign = field.groups()
     start = field.end()
+    if plain[start : start + 1] in ("<", ">", "=", "≤", "≥"):
+        raise fail(query, f"{name}{sign} is followed by another sign", at=start, hint="write one")
     if plain[start : start + 1] == '"':
         text, end = _phrase(query, plain, start)
         return Lexeme("field", text, at, name, _SIGNS.get(sign, sign), quoted=True), end

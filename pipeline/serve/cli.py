@@ -107,7 +107,8 @@ def _failed(error: Exception) -> int:
     if "--json" in sys.argv:
         click.echo(as_json(error.as_dict()), err=True)
     else:
-        click.echo(f"error: {clean(error.message)}", err=True)
+        lines = [clean(line) for line in error.message.split("\n")]
+        click.echo("error: " + "\n".join(lines), err=True)
         if error.hint:
             click.echo(f"  → {clean(error.hint)}", err=True)
     return error.exit_code

@@ -28,7 +28,7 @@ PLAY = """async url => {
   video.muted = true; video.src = url; document.body.append(video);
   await new Promise((ok, no) => { video.oncanplay = ok; video.onerror = () => no(video.error.message); });
   await video.play();
-  await new Promise(ok => setTimeout(ok, 1200));
+  for (let n = 0; n < 100 && video.currentTime <= 0.5; n++) await new Promise(ok => setTimeout(ok, 100));
   return {at: video.currentTime, length: video.duration, wide: video.videoWidth, error: video.error};
 }"""
 
