@@ -109,48 +109,71 @@ def cues() -> Cues:
     """The compiled words; read once."""
     text = resources.files("pipeline.claims").joinpath("sku_cues.toml").read_text(encoding="utf-8")
     data: dict[str, Any] = tomllib.loads(text)
+    return Cues(**_of_numbers(data), **_of_turns(data), **_of_names(data), **_of_room(data))
+
+
+def _of_numbers(data: dict[str, Any]) -> dict[str, Any]:
+    """Link numbers, and what is none."""
     ordinal = re.compile(rf"第(?P<n>{ZH_NUMERAL})[个款件样]")
-    return Cues(
-        numbers=(*_number_patterns(data["number"]), ordinal),
-        any_number=re.compile(rf"{ZH_NUMERAL}|{EN_NUMERAL}|{EN_ORDINAL}"),
-        ordinal=ordinal,
-        bare_number=re.compile(rf"(?P<n>{EN_NUMERAL}|{ZH_NUMERAL})(?=\s*[,.!:，。！：])"),
-        handover_before=re.compile(_before(data["handover"]["before"])),
-        handover_alone=re.compile(data["handover"]["alone"]),
-        leads_to_number=re.compile(data["handover"]["leads_to_number"]),
-        turns=re.compile(data["handover"]["turns"]),
-        money=re.compile(data["number"]["money"]),
-        countdown=re.compile(data["number"]["count"]),
-        returning=re.compile(data["back"]["returning"]),
-        taken_up=re.compile(data["back"]["taken_up"]),
-        recalled=re.compile(data["back"]["recalled"]),
-        back_before=re.compile(data["back"]["before"]),
-        question=re.compile(data["question"]["line"]),
-        preview=re.compile(data["back"]["preview"]),
-        introducing=re.compile(data["handover"]["introducing"]),
-        recap=re.compile(data["back"]["recap"]),
-        object_before=re.compile(data["object"]["before"]),
-        advice_before=re.compile(data["object"]["advice_before"]),
-        lead=re.compile(data["object"]["lead"]),
-        room=re.compile("|".join(data["room"]["words"])),
-        opens_rules=re.compile("|".join(data["room"]["opens_rules"])),
-        rules_types=frozenset(data["room"]["types"]["rules"]),
-        all_do=re.compile(data["room"]["all_do"]),
-        seller=re.compile(data["room"]["seller"]),
-        kind_of_goods=re.compile(data["room"]["kind_of_goods"]),
-        closing_types=frozenset(data["room"]["types"]["closing"]),
-        room_types=frozenset(data["room"]["types"]["general"]),
-        price=re.compile("|".join(data["closing"]["price"])),
-        all_of_it=re.compile(data["closing"]["all_of_it"]),
-        none_at_all=re.compile(data["closing"]["none_at_all"]),
-        no_echo=frozenset(data["closing"]["no_echo"].split("|")),
-        kind=re.compile(data["names"]["kind"]),
-        short_before=re.compile(data["names"]["short_before"]),
-        short_after=re.compile(data["names"]["short_after"]),
-        packing=re.compile(data["names"]["packing"]),
-        packing_latin=frozenset(data["names"]["packing_latin"]),
-        function=frozenset(data["names"]["function"]),
-    )
+    return {
+        "numbers": (*_number_patterns(data["number"]), ordinal),
+        "any_number": re.compile(rf"{ZH_NUMERAL}|{EN_NUMERAL}|{EN_ORDINAL}"),
+        "ordinal": ordinal,
+        "bare_number": re.compile(rf"(?P<n>{EN_NUMERAL}|{ZH_NUMERAL})(?=\s*[,.!:，。！：])"),
+        "money": re.compile(data["number"]["money"]),
+        "countdown": re.compile(data["number"]["count"]),
+    }
+
+
+def _of_turns(data: dict[str, Any]) -> dict[str, Any]:
+    """How the talk moves on, goes back, asks and names in passing."""
+    return {
+        "handover_before": re.compile(_before(data["handover"]["before"])),
+        "handover_alone": re.compile(data["handover"]["alone"]),
+        "leads_to_number": re.compile(data["handover"]["leads_to_number"]),
+        "turns": re.compile(data["handover"]["turns"]),
+        "returning": re.compile(data["back"]["returning"]),
+        "taken_up": re.compile(data["back"]["taken_up"]),
+        "recalled": re.compile(data["back"]["recalled"]),
+        "back_before": re.compile(data["back"]["before"]),
+        "question": re.compile(data["question"]["line"]),
+        "preview": re.compile(data["back"]["preview"]),
+        "introducing": re.compile(data["handover"]["introducing"]),
+        "recap": re.compile(data["back"]["recap"]),
+        "object_before": re.compile(data["object"]["before"]),
+        "advice_before": re.compile(data["object"]["advice_before"]),
+        "lead": re.compile(data["object"]["lead"]),
+    }
+
+
+def _of_names(data: dict[str, Any]) -> dict[str, Any]:
+    """What product names are made of."""
+    return {
+        "kind": re.compile(data["names"]["kind"]),
+        "short_before": re.compile(data["names"]["short_before"]),
+        "short_after": re.compile(data["names"]["short_after"]),
+        "packing": re.compile(data["names"]["packing"]),
+        "packing_latin": frozenset(data["names"]["packing_latin"]),
+        "function": frozenset(data["names"]["function"]),
+    }
+
+
+def _of_room(data: dict[str, Any]) -> dict[str, Any]:
+    """The house rules and the closing talk."""
+    return {
+        "room": re.compile("|".join(data["room"]["words"])),
+        "opens_rules": re.compile("|".join(data["room"]["opens_rules"])),
+        "rules_types": frozenset(data["room"]["types"]["rules"]),
+        "all_do": re.compile(data["room"]["all_do"]),
+        "seller": re.compile(data["room"]["seller"]),
+        "kind_of_goods": re.compile(data["room"]["kind_of_goods"]),
+        "closing_types": frozenset(data["room"]["types"]["closing"]),
+        "room_types": frozenset(data["room"]["types"]["general"]),
+        "price": re.compile("|".join(data["closing"]["price"])),
+        "all_of_it": re.compile(data["closing"]["all_of_it"]),
+        "none_at_all": re.compile(data["closing"]["none_at_all"]),
+        "no_echo": frozenset(data["closing"]["no_echo"].split("|")),
+    }
 
 
 def _number_patterns(data: dict[str, str]) -> tuple[re.Pattern[str], ...]:

@@ -118,7 +118,8 @@ def change_costs(
             costs[n, at] = min(costs[n, at], _CHANGE_CUED)
         if unit.introduces:
             at = states[unit.introduces]
-            costs[n, at] = min(costs[n, at], _CHANGE_INTRODUCED)
+            eased = _CHANGE_ANNOUNCED if unit.handover else _CHANGE_INTRODUCED
+            costs[n, at] = min(costs[n, at], eased)
     _ease_at_events(costs, units, states, events, announced)
     return costs
 

@@ -302,3 +302,104 @@ def test_a_line_on_the_screen_goes_to_the_product_on_it_else_to_the_one_on_stage
     bare = made.link(seen.model_copy(update={"text": "到手价99"}), 0, 5, claim_type="price")
     assert (named.sku_id, bare.sku_id) == ("CUP", "POT")
     assert "shown" in named.reasons[0]
+
+
+# --- other hosts' ways --------------------------------------------------------------------
+
+HIGH_POT = POT.model_copy(update={"link_number": 32})
+HIGH = (TEA.model_copy(update={"link_number": 31}), HIGH_POT, CUP.model_copy(update={"link_number": 33}))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "翻下一页，三十二，泡茶用的",
+        "先看三十二，泡茶用的",
+        "三十二，泡茶用的家伙",
+        "三十二链接，泡茶用的",
+    ],
+)
+def test_a_lone_numeral_is_a_link_number_where_the_talk_turns_to_it(words):
+    talk = ("三十一号，白茶", "春天采的", words, "容量两百毫升")
+    assert sku(talk, 3, products=HIGH) == "POT"
+
+
+@pytest.mark.parametrize(
+    "words", ["三，二，一，上链接", "到手三十二，拍", "到手价，三十二，不加价"]
+)
+def test_countdowns_and_prices_are_no_link_numbers(words):
+    talk = ("三十一号，白茶", "春天采的", words, "很好喝", "三十二号，紫砂壶", "手工的")
+    assert sku(talk, 3, products=HIGH) == "TEA"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "接下来给大家看的是紫砂壶",
+        "下面介绍一下我们家这款紫砂壶",
+        "再有就是紫砂壶",
+        "来，看看这把壶",
+        "泡茶的壶",
+    ],
+)
+def test_products_brought_on_without_a_number(words):
+    assert sku((*TALK[:4], words, "容量两百毫升"), 5) == "POT"
+
+
+def test_a_list_of_what_is_on_sale_announces_nobody():
+    talk = ("今天三样，白茶，紫砂壶，还有建盏", "十一号，白茶", "春天采的")
+    assert sku(talk, 2) == "TEA"
+
+
+def test_a_product_promised_for_later_does_not_come_on_stage():
+    assert sku((*TALK[:3], "待会儿上紫砂壶", "很好喝"), 4) == "TEA"
+
+
+def test_a_product_nobody_names_comes_where_its_number_is_next():
+    talk = ("十一号，白茶", "春天采的", "下一个", "容量两百毫升", "十三号，建盏", "很薄")
+    assert sku(talk, 3) == "POT"
+    assert sku(talk, 5) == "CUP"
+
+
+@pytest.mark.parametrize(
+    "opening", ["售后统一说一下", "再讲讲规矩", "house rules now", "三样都一样的规矩"]
+)
+def test_house_rules_last_until_a_product_comes_on_stage(opening):
+    talk = (*TALK[:4], opening, "七天之内随便退", "坏了包赔", "十二号，紫砂壶", "七天之内随便退")
+    assert sku(talk, 5, claim_type="returns") is None
+    assert sku(talk, 6, claim_type="after_sales") is None
+    assert sku(talk, 8, claim_type="returns") == "POT"
+
+
+def test_going_back_at_the_end_does_not_hide_the_closing_talk():
+    talk = (
+        *TALK[:8],
+        "九十九一只",
+        "喜欢的拍",
+        "回到十一号，白茶是春天的",
+        "四十八小时发货",
+        "白茶三天发",
+    )
+    assert sku(talk, 10, "春天的", claim_type="shelf_life") == "TEA"
+    assert sku(talk, 11, claim_type="shipping_time") is None
+    assert sku(talk, 12, claim_type="shipping_time") == "TEA"
+
+
+def test_the_answer_to_a_question_about_another_product_is_about_that_one():
+    talk = (*TALK[:6], "白茶能放几年呢", "放十年没问题", "壶身是手工的")
+    assert sku(talk, 7, claim_type="shelf_life") == "TEA"
+    assert sku(talk, 8) == "POT"
+
+
+def test_short_names_are_whole_words():
+    rice = Product(sku_id="RCE", link_number=14, name="山野大米", aliases=("米",))
+    wine = Product(sku_id="WIN", link_number=15, name="山野白酒", aliases=("酒",))
+    products = (TEA, rice, wine)
+    for words in ("玉米做的", "零九年产的", "二百九十九"):
+        assert sku((*TALK[:3], words), 3, products=products) == "TEA"
+    assert sku((*TALK[:3], "米来了", "今年的"), 4, products=products) == "RCE"
+
+
+def test_figures_in_a_name_are_read_aloud():
+    phone = Product(sku_id="PHN", link_number=16, name="曜石12", aliases=("曜石12",))
+    assert sku((*TALK[:3], "来看曜石十二", "国行的"), 4, products=(TEA, phone)) == "PHN"
