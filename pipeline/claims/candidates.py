@@ -142,11 +142,16 @@ def _apart(one: Candidate, other: Candidate) -> bool:
 
 
 def without_numbers(reading: LineReading, links: frozenset[int]) -> tuple[Candidate, ...]:
-    """The claims without a "price" that only calls a product by its number (二十三, 外套)."""
+    """The claims without a "price" that only calls a product by its number (二十三, 外套).
+
+    Such a number stands first in the line, or before the product (转头看杆子，五十二，溪流竿).
+    """
     first = reading.shape.clauses[0].end if reading.shape.clauses else 0
 
     def calls(candidate: Candidate) -> bool:
-        if candidate.rule.rule.type != "price" or candidate.end > first:
+        if candidate.rule.rule.type != "price":
+            return False
+        if candidate.end > first and reading.shape.text[candidate.end : candidate.end + 1] != ",":
             return False
         text = reading.shape.text[candidate.start : candidate.end]
         number = reading.shape.numbers.get(candidate.start)
