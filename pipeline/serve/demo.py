@@ -7,7 +7,9 @@ from typing import Any
 
 from pipeline.bootstrap import init
 from pipeline.errors import NotFound
+from pipeline.model import Order
 from pipeline.runner import Request, read_broadcast
+from pipeline.serve.answers import asked_orders
 from pipeline.serve.progress import stage_bars
 from pipeline.serve.render import answer_text, as_json, clean, dossier_text, note, say
 from pipeline.serve.service import Service
@@ -56,12 +58,16 @@ def _orders(works: Service, folder: Path, steps: dict[str, Any], *, quiet: bool)
     if not file.exists():
         return
     works.import_orders(file)
-    first = next(iter(works.book.all()))
+    first = works.book.get(_order_id(asked_orders(file)[0]))
     _tell(quiet, f"\n4  evidence for order {clean(first.order_id)}: {clean(first.reason_text)}")
     dossier = works.order(first)
     steps["order"] = dossier.model_dump(mode="json")
     if not quiet:
         dossier_text(dossier, lang="zh" if first.reason_text > "一" else "en")
+
+
+def _order_id(asked: Order | str) -> str:
+    return asked if isinstance(asked, str) else asked.order_id
 
 
 def bundled() -> Path:
