@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 from pipeline.claims.amounts import Found, Setting, figures, plain, shown
 from pipeline.claims.compiled import Vocabulary
@@ -56,9 +57,15 @@ def _canonical(found: Found, start: int, end: int, table: dict[str, str]) -> str
     return table.get(text.strip(), "")
 
 
+@lru_cache(maxsize=256)
+def _term(alternatives: str) -> re.Pattern[str]:
+    """Kept here: the rules alone overflow the cache of ``re``."""
+    return re.compile(alternatives)
+
+
 def items(found: Found, lexicon: str, words: Vocabulary) -> list[str]:
     """The lexicon's terms in the quote, canonical, each once."""
-    pattern = re.compile(words.alternatives(lexicon))
+    pattern = _term(words.alternatives(lexicon))
     canonical = words.canonical(lexicon)
     start, end = found.groups["s"]
     named = (
@@ -73,7 +80,7 @@ def pairs(found: Found, lexicon: str, words: Vocabulary) -> list[str]:
     canonical = words.canonical(lexicon)
     start, end = found.groups["s"]
     text = found.shape.text
-    term = re.compile(words.alternatives(lexicon))
+    term = _term(words.alternatives(lexicon))
     spots = [
         (*m.span(), _canonical(found, *m.span(), canonical) or m[0])
         for m in term.finditer(text, start, end)
