@@ -113,7 +113,8 @@ def _answers(
             asked, material=lambda _: found, known=tuple, bounds=Bounds(), lookback_ms=0, read=read
         ).moments
 
-    orders = read_orders(one.orders, file_name=one.name).orders
+    given = one.orders.strip()
+    orders = read_orders(given, file_name=one.name).orders if given else ()
     return {order.order_id: answer(order) for order in orders}
 
 
