@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,7 +33,7 @@ def test_union_covers_the_same_instants_once(spans: list[Span]):
     merged = union(spans)
     for at in range(265):
         assert any(s.holds(at) for s in merged) == any(s.holds(at) for s in spans)
-    assert all(a.end_ms < b.start_ms for a, b in zip(merged, merged[1:], strict=False))
+    assert all(a.end_ms < b.start_ms for a, b in itertools.pairwise(merged))
 
 
 @given(_SPANS)
