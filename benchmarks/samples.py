@@ -100,6 +100,7 @@ def markdown(found: dict[str, Any]) -> str:
         "labels are one annotator's; rules were developed with these examples and the scenes in",
         "`dev` in view. The scenes in `held_out` were never read by those who wrote the rules.",
         "",
+        *([f"While this ran: {remark}.", ""] if (remark := found.get("remark", "")) else []),
         "| measure | from the words | from the sound |",
         "|---|---|---|",
     ]
@@ -170,9 +171,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--json", type=Path, help="write everything as JSON")
+    parser.add_argument("--remark", default="", help="what else the machine did meanwhile")
     chosen = parser.parse_args()
     every = sorted(p.parent for p in (ROOT / "examples").glob("*/labels.json"))
-    found = measured([Path(f) for f in chosen.folders] or every)
+    found = measured([Path(f) for f in chosen.folders] or every) | {"remark": chosen.remark}
     if chosen.json:
         chosen.json.write_text(json.dumps(found, ensure_ascii=False, indent=1))
     page = markdown(found)
