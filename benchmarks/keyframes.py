@@ -81,12 +81,14 @@ def measure(folder: Path, reader: RapidReader, peer: Any, *, peer_every: int) ->
     broadcast, clock_map = _broadcast(folder, end_ms)
     timed = Timed(reader)
     start = time.perf_counter()
-    screen, images = run(
+    images: list[bytes] = []
+    screen = run(
         broadcast,
         clock_map=clock_map,
         pictures=lambda _: key_pictures(source, min_gap_ms=1000),
         reader=timed,
         settings=KeyframeSettings(),
+        keep=images.append,
     )
     whole_s = time.perf_counter() - start
     hours = end_ms / 3_600_000

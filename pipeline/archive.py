@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, unquote
 
@@ -34,7 +35,7 @@ from pipeline.model import (
     Revision,
 )
 from pipeline.ports import ObjectStat, ObjectStore
-from pipeline.provenance import canonical_bytes, content_id, sha256_hex, shard
+from pipeline.provenance import canonical_bytes, content_id, sha256_file, sha256_hex, shard
 from pipeline.timeline import from_utc_ms
 
 _LONGEST_PART = 120
@@ -188,7 +189,7 @@ class Archive:
         *,
         work_key: str,
         producer: Producer,
-        pack: bytes,
+        pack: bytes | Path,
         records: int,
         retain_until: datetime | None,
     ) -> Output:
@@ -197,13 +198,13 @@ class Archive:
         Where another writer finished the same work first, its output is the answer; bytes
         that differ from it are kept beside it under ``…diverged-<content>``.
         """
-        content = sha256_hex(pack)
+        content = sha256_file(pack) if isinstance(pack, Path) else sha256_hex(pack)
         output = Output(
             stage=producer.stage,
             work_key=work_key,
             content=content,
             key=f"{prefix}/packs/{content}.pack",
-            size_bytes=len(pack),
+            size_bytes=pack.stat().st_size if isinstance(pack, Path) else len(pack),
             records=records,
             producer=producer,
         )

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UnknownFormat
 from pipeline.model import ClaimSet, Frozen, PacketIndex, Screen, Transcript
-from pipeline.packs import Pack, pack_bytes
+from pipeline.packs import Pack, pack_bytes, write_pack
 from pipeline.provenance import canonical_bytes
 
 
@@ -38,12 +39,13 @@ def transcript_pack(transcript: Transcript) -> bytes:
     return pack_bytes("transcript", head=head, tables={"segments": _rows(transcript.segments)})
 
 
-def screen_pack(screen: Screen, images: Sequence[bytes]) -> bytes:
-    """Keyframes, their pictures and the text on them."""
+def write_screen(path: Path, screen: Screen, images: Iterable[bytes]) -> None:
+    """Keyframes, their pictures and the text on them, to a file: pictures are large and many."""
     head = _plain(screen, exclude={"keyframes", "lines"})
     keyframes, lines = _rows(screen.keyframes), _rows(screen.lines)
-    tables = {"images": list(images), "keyframes": keyframes, "lines": lines}
-    return pack_bytes("screen", head=head, tables=tables)
+    tables = {"images": images, "keyframes": keyframes, "lines": lines}
+    with path.open("wb") as file:
+        write_pack(file, "screen", head=head, tables=tables)
 
 
 def claims_pack(claims: ClaimSet) -> bytes:

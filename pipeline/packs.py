@@ -10,8 +10,10 @@ object and one range. The pack's name is the SHA-256 of all its bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
 
 from pipeline.errors import EntryMissing, ObjectMissing, UnknownFormat
 from pipeline.ports import ObjectStore
@@ -36,21 +38,50 @@ class Pack(NamedTuple):
         return [self.data[at : at + size] for at, size in self.tables.get(table, [])]
 
 
+class Spool:
+    """Records put aside in a file until their pack is written, so that none stays in memory."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._sizes: list[int] = []
+        path.write_bytes(b"")
+
+    def add(self, record: bytes) -> None:
+        """Keep one more record."""
+        with self._path.open("ab") as file:
+            file.write(record)
+        self._sizes.append(len(record))
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self._path.open("rb") as file:
+            for size in self._sizes:
+                yield file.read(size)
+
+
 def pack_bytes(
-    kind: str, *, head: Mapping[str, Any], tables: Mapping[str, Sequence[bytes]]
+    kind: str, *, head: Mapping[str, Any], tables: Mapping[str, Iterable[bytes]]
 ) -> bytes:
     """The bytes of a pack. The same content gives the same bytes."""
-    body = [MAGIC]
+    made = BytesIO()
+    write_pack(made, kind, head=head, tables=tables)
+    return made.getvalue()
+
+
+def write_pack(
+    file: BinaryIO, kind: str, *, head: Mapping[str, Any], tables: Mapping[str, Iterable[bytes]]
+) -> None:
+    """Write the bytes of a pack to an open file, one record in memory at a time."""
+    file.write(MAGIC)
     offsets: dict[str, list[list[int]]] = {}
     at = len(MAGIC)
     for name in sorted(tables):
         offsets[name] = []
         for record in tables[name]:
             offsets[name].append([at, len(record)])
-            body.append(record)
-            at += len(record)
+            at += file.write(record)
     trailer = canonical_bytes({"kind": kind, "head": dict(head), "tables": offsets})
-    return b"".join([*body, trailer, len(trailer).to_bytes(8, "big"), MAGIC])
+    file.write(trailer + len(trailer).to_bytes(8, "big") + MAGIC)
 
 
 def parse_pack(data: bytes, *, name: str) -> Pack:

@@ -39,11 +39,11 @@ from pipeline.outputs import (
     claims_of,
     claims_pack,
     screen_of,
-    screen_pack,
     transcript_of,
     transcript_pack,
+    write_screen,
 )
-from pipeline.packs import parse_pack, read_tables
+from pipeline.packs import Spool, parse_pack, read_tables
 from pipeline.ports import ClaimDetector, TextReader, Transcriber
 from pipeline.provenance import content_id, work_key
 from pipeline.settings import Settings
@@ -58,9 +58,9 @@ STAGES: tuple[StageName, ...] = ("transcribe", "keyframes", "claims")
 
 
 class Made(NamedTuple):
-    """What a stage made: its pack and how many records it has."""
+    """What a stage made: its pack (a large one as a file) and how many records it has."""
 
-    pack: bytes
+    pack: bytes | Path
     records: int
 
 
@@ -253,8 +253,9 @@ def _keyframes(context: Context, prefix: str, revision: Revision, key: str, fold
 
     settings = context.settings.keyframes
     broken: list[list[Hole]] = [[] for _ in revision.recordings]
+    images = Spool(folder / "images")
     with sources(context, revision.recordings) as found:
-        screen, images = keyframes_room.run(
+        screen = keyframes_room.run(
             revision.broadcast,
             clock_map=revision.clock_map,
             pictures=lambda n: media.key_pictures(
@@ -262,12 +263,14 @@ def _keyframes(context: Context, prefix: str, revision: Revision, key: str, fold
             ),
             reader=context.reader() if settings.ocr else None,
             settings=settings,
+            keep=images.add,
             progress=lambda at_ms: context.report("keyframes", at_ms, revision.duration_ms),
         )
     odd = clock_warning(revision.clock_map, clock_readings(screen.lines, revision.broadcast))
     screen = _with_broken(screen, revision, broken)
     screen = screen.model_copy(update={"warnings": (odd,) if odd else ()})
-    return Made(screen_pack(screen, images), len(screen.keyframes))
+    write_screen(folder / "screen.pack", screen, images)
+    return Made(folder / "screen.pack", len(screen.keyframes))
 
 
 def _with_broken(screen: Screen, revision: Revision, broken: list[list[Hole]]) -> Screen:

@@ -46,9 +46,10 @@ def run(
     pictures: Callable[[int], Iterator[Picture]],
     reader: TextReader | None,
     settings: KeyframeSettings,
+    keep: Callable[[bytes], None],
     progress: Callable[[int], None] | None = None,
-) -> tuple[Screen, list[bytes]]:
-    """Select, read and track; the screen and the JPEG of each keyframe in order.
+) -> Screen:
+    """Select, read and track; ``keep`` gets the JPEG of each keyframe, in order.
 
     ``pictures`` gives the key pictures of a recording by its index, streamed: one is held at
     a time, with a few small grey ones. A recording without video adds nothing. ``progress``
@@ -58,7 +59,7 @@ def run(
     Pictures that were not kept, could not be decoded or could not be read are in
     ``Screen.skipped``; a failing reader never fails the broadcast.
     """
-    work = _Work(broadcast, clock_map, reader if settings.ocr else None, settings)
+    work = _Work(broadcast, clock_map, reader if settings.ocr else None, settings, keep)
     for recording in sorted({s.recording_index for s in clock_map.spans}):
         spans = [s for s in clock_map.spans if s.recording_index == recording]
         try:
@@ -70,7 +71,7 @@ def run(
             continue
         finally:
             work.leave(spans[-1].end_ms)
-    return work.screen(), work.images
+    return work.screen()
 
 
 class _Work:
@@ -82,11 +83,13 @@ class _Work:
         clock_map: ClockMap,
         reader: TextReader | None,
         settings: KeyframeSettings,
+        keep: Callable[[bytes], None],
     ) -> None:
         self._broadcast = broadcast
         self._clock_map = clock_map
         self._reader = reader
         self._settings = settings
+        self._keep_image = keep
         self._selector = Selector(settings, broadcast.product_schedule)
         self._watch = TextWatch()
         self._planner = ReadPlanner()
@@ -96,7 +99,6 @@ class _Work:
         self._span: ClockSpan | None = None
         self._size = (0, 0)
         self._at_ms = 0
-        self.images: list[bytes] = []
 
     def look(self, picture: Picture, spans: list[ClockSpan]) -> int:
         """One picture: measure, decide, keep, read. Its timeline milliseconds."""
@@ -202,7 +204,7 @@ class _Work:
                 read=read,
             )
         )
-        self.images.append(data)
+        self._keep_image(data)
 
     def _skip(self, at_ms: int, reason: str) -> int:
         self._skipped.append(SkippedFrame(at_ms=at_ms, reason=reason))

@@ -42,12 +42,14 @@ def clocks(broadcast: Broadcast) -> ClockMap:
 @pytest.fixture(scope="module")
 def screen(broadcast: Broadcast, clocks: ClockMap) -> Screen:
     source = open_source(EXAMPLE / "recording.mp4")
-    found, images = run(
+    images: list[bytes] = []
+    found = run(
         broadcast,
         clock_map=clocks,
         pictures=lambda _: key_pictures(source, min_gap_ms=1000, spans=[SPAN]),
         reader=RapidReader(),
         settings=KeyframeSettings(),
+        keep=images.append,
     )
     assert len(images) == len(found.keyframes)
     return found

@@ -67,13 +67,16 @@ def go(
 ) -> tuple[Screen, list[bytes]]:
     end_ms = len(frames) * every_ms
     broadcast = Broadcast(broadcast_id="b", **schedule)
-    return run(
+    images: list[bytes] = []
+    screen = run(
         broadcast,
         clock_map=clock_map((0, 0, end_ms)),
         pictures=lambda _: (Drawn(n * every_ms, f) for n, f in enumerate(frames)),
         reader=reader,
         settings=KeyframeSettings(),
+        keep=images.append,
     )
+    return screen, images
 
 
 def test_hash_survives_brightness_and_sees_another_scene() -> None:
@@ -183,12 +186,13 @@ def test_the_reading_cost_has_a_ceiling_whatever_changes() -> None:
 
 def test_two_recordings_lie_on_one_timeline_and_lines_end_before_the_gap() -> None:
     frames = [block(room(1), 400, 280, 90)] * 5
-    screen, _ = run(
+    screen = run(
         Broadcast(broadcast_id="b"),
         clock_map=clock_map((0, 0, 10_000), (1, 100_000, 110_000)),
         pictures=lambda _: (Drawn(n * 2000, f) for n, f in enumerate(frames)),
         reader=BlockReader(),
         settings=KeyframeSettings(),
+        keep=lambda _: None,
     )
     assert [(x.start_ms, x.end_ms) for x in screen.lines] == [(0, 10_000), (100_000, 110_000)]
     assert [(k.at_ms, k.recording_index, k.media_ms) for k in screen.keyframes] == [
@@ -202,12 +206,14 @@ def test_a_recording_without_video_gives_an_empty_screen() -> None:
         raise NoVideo("no picture")
         yield
 
-    screen, images = run(
+    images: list[bytes] = []
+    screen = run(
         Broadcast(broadcast_id="b"),
         clock_map=clock_map((0, 0, 10_000)),
         pictures=none,
         reader=BlockReader(),
         settings=KeyframeSettings(),
+        keep=images.append,
     )
     assert (screen.keyframes, screen.lines, images) == ((), (), [])
 
