@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from prefect import flow
-from prefect.settings import (
-    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
-    temporary_settings,
-)
 
+from flows.server import patient_server
 from flows.tasks import publish, stage, take_in
 from pipeline.plan import STAGES
-
-SERVER_START_S = 180
-"""Prefect allows 20 s, which a first start with its database does not always keep."""
 
 
 @flow(name="process-broadcast", log_prints=True)
@@ -44,7 +38,6 @@ def run(
     transcript_file: str = "",
     amend: bool = False,
 ) -> str:
-    """The flow from the command line: a temporary server gets time to start on a busy machine."""
-    patience = {PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: SERVER_START_S}
-    with temporary_settings(updates=patience):
+    """The flow from the command line."""
+    with patient_server():
         return process_broadcast(workspace, inputs, broadcast_file, transcript_file, amend)

@@ -80,19 +80,29 @@ def resolve(text: str, *, scratch: Path, s3: Callable[[str], ObjectStore]) -> In
         OutsideReference: a link or a name leads out of the folder.
         ObjectMissing, AccessDenied, StoreUnavailable: from the store.
     """
-    scheme = _SCHEME.match(text)
-    if scheme is None:
+    if _SCHEME.match(text) is None:
         return _from_path(Path(text))
-    if scheme[1].lower() != "s3":
-        raise InputError(
-            f"{text[:200]}: {scheme[1]}: is not supported",
-            hint="give a file, a folder or an s3:// URI; download anything else first",
-        )
-    bucket, _, key = text[scheme.end() :].partition("/")
-    if not _BUCKET.fullmatch(bucket):
-        raise InputError(f"{text[:200]}: {bucket!r} is no bucket name", hint="s3://bucket/key")
+    bucket, key = bucket_and_key(text)
     copies = scratch / sha256_hex(f"{bucket}/{key}".encode())[:16]
     return _from_s3(s3(bucket), key, name=text, copies=copies)
+
+
+def bucket_and_key(uri: str) -> tuple[str, str]:
+    """The two parts of an ``s3://bucket/key`` URI; the key may be empty.
+
+    Raises:
+        InputError: another scheme, or no bucket name.
+    """
+    scheme, _, rest = uri.partition("://")
+    if scheme.lower() != "s3":
+        raise InputError(
+            f"{uri[:200]}: {scheme}: is not supported",
+            hint="give a file, a folder or an s3:// URI; download anything else first",
+        )
+    bucket, _, key = rest.partition("/")
+    if not _BUCKET.fullmatch(bucket):
+        raise InputError(f"{uri[:200]}: {bucket!r} is no bucket name", hint="s3://bucket/key")
+    return bucket, key
 
 
 # --- paths -----------------------------------------------------------------------------------

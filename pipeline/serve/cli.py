@@ -31,7 +31,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("commands_system", "Check the set-up, limits and what is missing."),
     "evaluate": ("commands_evaluate", "Score labelled broadcasts."),
     "rules": ("commands_rules", "List, test, try and explain the rules."),
-    "flows": ("commands_system", "Run a broadcast as a Prefect flow."),
+    "plan": ("commands_flows", "Say what a run over many broadcasts would do."),
+    "flows": ("commands_flows", "Run broadcasts as Prefect flows: one, many, or as they land."),
 }
 
 EPILOG = """\b

@@ -1,4 +1,4 @@
-"""Commands about the system itself: rebuild, status, models, doctor, flows."""
+"""Commands about the system itself: rebuild, status, models, doctor."""
 
 from __future__ import annotations
 
@@ -113,48 +113,3 @@ def doctor_command(workspace: Path | None, as_json: bool) -> None:
             say(f"     → {clean(check['hint'])}")
     if any(c["needed"] and not c["ok"] for c in checks):
         raise click.exceptions.Exit(3)
-
-
-@click.group("flows")
-def flows_command() -> None:
-    """Run the same stages as Prefect flows."""
-
-
-@flows_command.command(
-    "process", epilog=examples("evidence flows process ../recordings/2026-06-05/")
-)
-@click.argument("recordings", nargs=-1, required=True)
-@click.option("--broadcast", "broadcast_file", type=click.Path(path_type=Path))
-@click.option("--transcript", type=click.Path(path_type=Path))
-@workspace_option
-@json_option
-def flow_process_command(
-    recordings: tuple[str, ...],
-    broadcast_file: Path | None,
-    transcript: Path | None,
-    workspace: Path | None,
-    as_json: bool,
-) -> None:
-    """Process RECORDINGS as one Prefect flow run: a task a stage, ids between them.
-
-    \b
-    JSON fields: as `evidence process`.
-    """
-    from importlib.metadata import entry_points
-
-    from pipeline.errors import ConfigError
-    from pipeline.serve.render import as_json as dump
-    from pipeline.serve.render import say
-
-    works = service(workspace)
-    entry = next(iter(entry_points(group="replay_evidence.flows", name="process")), None)
-    if entry is None:
-        raise ConfigError("the flows are not installed", hint="run `make setup` again")
-    prefix = entry.load()(
-        workspace=str(works.app.root),
-        inputs=list(recordings),
-        broadcast_file=str(broadcast_file) if broadcast_file else "",
-        transcript_file=str(transcript) if transcript else "",
-    )
-    shown = works.summary(works.app.archive.state_at(prefix))
-    say(dump(shown) if as_json else f"{shown['broadcast_id']}: release {shown['release']}")

@@ -1,0 +1,228 @@
+"""Commands that drive Prefect flows, and the plan of what they would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.serve.options import examples, json_option, service, workspace_option
+
+
+@click.group("flows")
+def flows_command() -> None:
+    """Run the same stages as Prefect flows."""
+
+
+@flows_command.command(
+    "process", epilog=examples("evidence flows process ../recordings/2026-06-05/")
+)
+@click.argument("recordings", nargs=-1, required=True)
+@click.option("--broadcast", "broadcast_file", type=click.Path(path_type=Path))
+@click.option("--transcript", type=click.Path(path_type=Path))
+@workspace_option
+@json_option
+def flow_process_command(
+    recordings: tuple[str, ...],
+    broadcast_file: Path | None,
+    transcript: Path | None,
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
+    """Process RECORDINGS as one Prefect flow run: a task a stage, ids between them.
+
+    \b
+    JSON fields: as `evidence process`.
+    """
+    from pipeline.serve.render import as_json as dump
+    from pipeline.serve.render import say
+
+    works = service(workspace)
+    prefix = _flow("process")(
+        workspace=str(works.app.root),
+        inputs=list(recordings),
+        broadcast_file=str(broadcast_file) if broadcast_file else "",
+        transcript_file=str(transcript) if transcript else "",
+    )
+    shown = works.summary(works.app.archive.state_at(prefix))
+    say(dump(shown) if as_json else f"{shown['broadcast_id']}: release {shown['release']}")
+
+
+@flows_command.command(
+    "backfill",
+    epilog=examples(
+        "evidence flows backfill ../recordings/2026-06/ --at-once 2",
+        "evidence flows backfill s3://replays/2026/06/ --limit 50",
+    ),
+)
+@click.argument("places", nargs=-1, required=True)
+@click.option("--limit", type=click.IntRange(min=0), default=0, help="At most so many; 0: all.")
+@click.option("--at-once", type=click.IntRange(min=1), default=1, help="So many side by side.")
+@click.option("--again", is_flag=True, help="Try quarantined ones once more.")
+@workspace_option
+@json_option
+def flow_backfill_command(
+    places: tuple[str, ...],
+    limit: int,
+    at_once: int,
+    again: bool,
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
+    """Process every broadcast that waits in PLACES (folders or s3:// prefixes).
+
+    Each runs in a process of its own; one that fails three times for a reason of its own is
+    quarantined and the others go on. Running again continues. See first what it would do with
+    `evidence plan`.
+
+    \b
+    JSON: a list of what was tried: place, outcome (done, failed, quarantined), broadcast_id,
+    seconds, message.
+    """
+    root = str(service(workspace).app.root)
+    _print_rows(
+        _flow("backfill")(root, list(places), limit=limit, at_once=at_once, again=again), as_json
+    )
+
+
+@flows_command.command(
+    "watch",
+    epilog=examples(
+        "evidence flows watch s3://replays/ --marker _COMPLETE",
+        "evidence flows watch ../recordings/ --quiet-s 300",
+    ),
+)
+@click.argument("places", nargs=-1, required=True)
+@click.option("--marker", default="", help="Complete once this file is there (else: once quiet).")
+@click.option("--quiet-s", type=float, default=120, help="Complete when unchanged so long.")
+@click.option("--every-s", type=float, default=30, help="Look so often.")
+@click.option("--rounds", type=click.IntRange(min=0), default=0, help="Looks; 0: until stopped.")
+@click.option("--at-once", type=click.IntRange(min=1), default=1, help="So many side by side.")
+@workspace_option
+@json_option
+def flow_watch_command(
+    places: tuple[str, ...],
+    marker: str,
+    quiet_s: float,
+    every_s: float,
+    rounds: int,
+    at_once: int,
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
+    """Process broadcasts in PLACES as they become complete; Ctrl-C ends it, nothing is lost.
+
+    \b
+    JSON (with --rounds): as `evidence flows backfill`.
+    """
+    rows = _flow("watch")(
+        str(service(workspace).app.root),
+        list(places),
+        marker=marker,
+        quiet_s=quiet_s,
+        every_s=every_s,
+        rounds=rounds,
+        at_once=at_once,
+    )
+    _print_rows(rows, as_json)
+
+
+@click.command(
+    "plan",
+    epilog=examples("evidence plan ../recordings/2026-06/", "evidence plan s3://replays/ --json"),
+)
+@click.argument("places", nargs=-1, required=True)
+@click.option(
+    "--times-real",
+    type=float,
+    default=4.9,
+    show_default=True,
+    help="Recorded hours a machine processes in an hour (see docs/benchmarks.md).",
+)
+@click.option(
+    "--mbit-s",
+    type=float,
+    default=2.0,
+    show_default=True,
+    help="Bit rate, to tell hours from bytes without opening recordings.",
+)
+@click.option(
+    "--within-h",
+    type=float,
+    default=24,
+    show_default=True,
+    help="Hours in which it should be done: gives the number of machines.",
+)
+@workspace_option
+@json_option
+def plan_command(
+    places: tuple[str, ...],
+    times_real: float,
+    mbit_s: float,
+    within_h: float,
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
+    """Say what a run over PLACES would do, how long it would take and on how many machines.
+
+    Nothing is opened, copied or written; hours are estimated from sizes.
+
+    \b
+    JSON fields: places (place, standing, media_bytes, tries, message), waiting, done,
+    quarantined, media_bytes, recorded_hours, machine_hours, machines.
+    """
+    from pipeline.serve.planning import plan
+    from pipeline.serve.render import as_json as dump
+    from pipeline.serve.render import clean, say, table
+
+    found = plan(
+        service(workspace).app, places, times_real=times_real, mbit_s=mbit_s, within_h=within_h
+    )
+    if as_json:
+        say(dump(found))
+        return
+    rows = [
+        (p["standing"], p["media_bytes"] >> 20, p["place"], p["message"][:80])
+        for p in found["places"]
+    ]
+    table(
+        ("standing", "MiB", "place", "last failure"),
+        [tuple(clean(str(c)) for c in r) for r in rows],
+    )
+    say(
+        f"{found['waiting']} waiting ({found['recorded_hours']} h recorded, about "
+        f"{found['machine_hours']} machine hours, {found['machines']} machines for {within_h:g} h), "
+        f"{found['done']} done, {found['quarantined']} quarantined"
+    )
+
+
+def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
+    from pipeline.serve.render import as_json as dump
+    from pipeline.serve.render import clean, say, table
+
+    if as_json:
+        say(dump(rows))
+        return
+    table(
+        ("outcome", "seconds", "place", "broadcast or reason"),
+        [
+            tuple(
+                clean(str(c))
+                for c in (r["outcome"], r["seconds"], r["place"], r["broadcast_id"] or r["message"])
+            )
+            for r in rows
+        ],
+    )
+
+
+def _flow(name: str) -> Any:
+    """A flow by its entry point, so that the command line never imports Prefect itself."""
+    from importlib.metadata import entry_points
+
+    from pipeline.errors import ConfigError
+
+    entry = next(iter(entry_points(group="replay_evidence.flows", name=name)), None)
+    if entry is None:
+        raise ConfigError("the flows are not installed", hint="run `make setup` again")
+    return entry.load()

@@ -1,0 +1,113 @@
+"""Many broadcasts at once: what waits, what is done, what is set aside, by the real command."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.command import env, evidence, short_broadcast, workspace
+from tests.media import master
+
+
+@pytest.fixture(scope="module")
+def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A Prefect server; the environment that makes flows report to it."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    home = str(tmp_path_factory.mktemp("prefect"))
+    quiet = {"PREFECT_HOME": home, "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
+    program = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
+    server = subprocess.Popen(program, env=env(**quiet), stdout=subprocess.DEVNULL)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/api/health")
+        yield quiet | {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def wait_for(url: str) -> None:
+    """Until it answers, for three minutes at most."""
+    for _ in range(360):
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.5)
+    raise AssertionError(f"{url} never answered")
+
+
+@pytest.fixture(scope="module")
+def incoming(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A broadcast, a bare recording, and a text that calls itself one."""
+    root = tmp_path_factory.mktemp("incoming")
+    short_broadcast(root / "a-zh01", seconds=12)
+    (root / "b-bare").mkdir()
+    master(root / "b-bare" / "clip.mp4", seconds=4)
+    (root / "c-broken").mkdir()
+    (root / "c-broken" / "rec.mp4").write_text("not a recording at all\n" * 50)
+    return root
+
+
+def test_backfill_goes_on_past_a_broken_one_and_sets_it_aside(
+    incoming: Path, tmp_path: Path, prefect: dict[str, str]
+):
+    here = workspace(tmp_path / "w")
+    planned = evidence("plan", incoming, "-w", here, "--json").json
+    assert (planned["waiting"], planned["done"], planned["quarantined"]) == (3, 0, 0)
+    assert planned["machine_hours"] <= planned["recorded_hours"]
+
+    backfill = ("flows", "backfill", incoming, "-w", here, "--json", "--at-once", "2")
+    first = evidence(*backfill, **prefect)
+    assert first.code == 0, first.err
+    assert [row["outcome"] for row in first.json] == ["done", "done", "failed"]
+    assert "rec.mp4" in first.json[2]["message"]
+    assert evidence("show", first.json[0]["broadcast_id"], "-w", here).code == 0
+
+    later = [evidence(*backfill, **prefect).json for _ in range(3)]
+    assert [[row["outcome"] for row in rows] for rows in later] == [
+        ["failed"],
+        ["quarantined"],
+        [],
+    ]
+    planned = evidence("plan", incoming, "-w", here, "--json").json
+    assert (planned["waiting"], planned["done"], planned["quarantined"]) == (0, 2, 1)
+    again = evidence(*backfill, "--again", **prefect).json
+    assert [row["outcome"] for row in again] == ["failed"]
+
+
+def test_watch_waits_for_the_marker(incoming: Path, tmp_path: Path, prefect: dict[str, str]):
+    here, place = workspace(tmp_path / "w"), tmp_path / "landing"
+    (place / "one").mkdir(parents=True)
+    master(place / "one" / "clip.mp4", seconds=4)
+    watch = (
+        "flows",
+        "watch",
+        place,
+        "-w",
+        here,
+        "--marker",
+        "_COMPLETE",
+        "--rounds",
+        "1",
+        "--json",
+    )
+    assert evidence(*watch, **prefect).json == []
+    (place / "one" / "_COMPLETE").touch()
+    assert [row["outcome"] for row in evidence(*watch, **prefect).json] == ["done"]
+    assert evidence(*watch, **prefect).json == []
+
+
+def test_plan_names_what_is_wrong_with_a_place(tmp_path: Path):
+    here = workspace(tmp_path / "w")
+    for place in (str(tmp_path / "none"), "ftp://x/y"):
+        failed = evidence("plan", place, "-w", here, "--json")
+        assert failed.code == 4
+        assert place in failed.error["message"] or "ftp" in failed.error["message"]
