@@ -30,6 +30,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("commands_system", "List recognition models."),
     "doctor": ("commands_system", "Check the set-up, limits and what is missing."),
     "evaluate": ("commands_evaluate", "Score labelled broadcasts."),
+    "serve": ("commands_serve", "Serve the desk in a browser, and the HTTP API."),
     "rules": ("commands_rules", "List, test, try and explain the rules."),
     "plan": ("commands_flows", "Say what a run over many broadcasts would do."),
     "flows": ("commands_flows", "Run broadcasts as Prefect flows: one, many, or as they land."),

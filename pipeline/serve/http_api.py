@@ -1,0 +1,139 @@
+"""HTTP API v1: the façade's answers as JSON, the same forms as the command's ``--json``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import FileResponse
+
+from pipeline.errors import InputError
+from pipeline.evidence.clip import Clip
+from pipeline.index.answer import Answer
+from pipeline.model import Claim, Dossier
+from pipeline.serve.media_cache import clip_of, clip_of_span
+from pipeline.serve.service import Service
+from pipeline.serve.system import status
+
+Kind = Literal["mp4", "jpg", "srt"]
+_TYPES = {"mp4": "video/mp4", "jpg": "image/jpeg", "srt": "application/x-subrip"}
+
+router = APIRouter(prefix="/api/v1", tags=["v1"])
+
+
+def service_of(request: Request) -> Service:
+    """The workspace this application serves."""
+    found: Service = request.app.state.service
+    return found
+
+
+Works = Annotated[Service, Depends(service_of)]
+
+
+@router.get("/search")
+def search(
+    works: Works,
+    q: Annotated[str, Query(max_length=1000, examples=["五年 type:warranty"])] = "",
+    sku: str = "",
+    claim_type: Annotated[str, Query(alias="type")] = "",
+    host: str = "",
+    merchant: str = "",
+    broadcast: str = "",
+    polarity: Literal["", "affirm", "negate"] = "",
+    size: Annotated[int, Query(ge=1, le=200)] = 20,
+    cursor: Annotated[str, Query(max_length=4000)] = "",
+) -> Answer:
+    """Claims, spoken words and screen text, with facets, coverage and a cursor for the next page."""
+    filters = {"sku": sku, "claim_type": claim_type, "host": host, "merchant": merchant}
+    filters |= {"broadcast": broadcast, "polarity": polarity}
+    return works.search(q, **filters, size=size, cursor=cursor)
+
+
+@router.get("/broadcasts")
+def broadcasts(works: Works) -> list[dict[str, Any]]:
+    """Every finished broadcast: id, day, release, counts."""
+    found: list[dict[str, Any]] = status(works.app)["broadcasts"]
+    return found
+
+
+@router.get("/broadcasts/{broadcast_id:path}/transcript")
+def transcript(works: Works, broadcast_id: str, verbatim: bool = True) -> dict[str, Any]:
+    """Segments with times, as heard or in the normal form."""
+    return works.transcript(broadcast_id, verbatim=verbatim)
+
+
+@router.get("/broadcasts/{broadcast_id:path}/claims")
+def claims(works: Works, broadcast_id: str) -> list[Claim]:
+    """All claims of a broadcast in order of time."""
+    return works.claims(broadcast_id)
+
+
+@router.get("/broadcasts/{broadcast_id:path}")
+def broadcast(works: Works, broadcast_id: str) -> dict[str, Any]:
+    """Description, clock map, windows, claims, keyframes, screen lines, coverage."""
+    return works.show(broadcast_id)
+
+
+@router.get("/claims/{claim_id}")
+def claim(works: Works, claim_id: str) -> Claim:
+    """A claim by its id, of whatever version made it."""
+    return works.claim(claim_id)[1]
+
+
+@router.get("/claims/{claim_id}/clip")
+def clip(works: Works, claim_id: str) -> dict[str, Any]:
+    """Where the claim's clip comes from: hashes, byte ranges, times; made when first asked for."""
+    found: dict[str, Any] = clip_of(works, claim_id).info.model_dump(mode="json")
+    return found
+
+
+@router.get("/claims/{claim_id}/clip.{kind}", response_class=FileResponse)
+def clip_file(works: Works, claim_id: str, kind: Kind) -> FileResponse:
+    """The clip (with byte ranges), its picture or its words."""
+    return _file(clip_of(works, claim_id), kind)
+
+
+@router.get(
+    "/spans/{start_ms}-{end_ms}/{broadcast_id:path}/clip.{kind}", response_class=FileResponse
+)
+def span_file(
+    works: Works, start_ms: int, end_ms: int, broadcast_id: str, kind: Kind
+) -> FileResponse:
+    """The clip of a span of a broadcast, its picture or its words."""
+    return _file(clip_of_span(works, broadcast_id, (start_ms, end_ms)), kind)
+
+
+def _file(made: Clip, kind: Kind) -> FileResponse:
+    path = {"mp4": made.video, "jpg": made.picture, "srt": made.subtitles}[kind]
+    if path is None:
+        raise InputError(f"{made.video.name} has no {kind}", hint="ask for clip.mp4")
+    return FileResponse(
+        path, media_type=_TYPES[kind], filename=path.name, content_disposition_type="inline"
+    )
+
+
+@router.get("/orders/{order_id:path}")
+def order(works: Works, order_id: str) -> Dossier:
+    """The answer to an order's dispute, from the store alone."""
+    return works.order(order_id)
+
+
+@router.get("/status")
+def workspace_status(works: Works) -> dict[str, Any]:
+    """What is here, what is unfinished, free disk."""
+    found = status(works.app)
+    return {k: v for k, v in found.items() if k != "workspace"}
+
+
+@router.get("/health")
+def health() -> dict[str, str]:
+    """Alive."""
+    return {"status": "ok"}
+
+
+@router.get("/ready")
+def ready(works: Works) -> dict[str, str]:
+    """Able to answer: the store and the index do."""
+    works.app.store.stat("catalogue/none")
+    works.search("", size=1)
+    return {"status": "ok"}

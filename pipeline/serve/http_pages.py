@@ -1,0 +1,208 @@
+"""The pages of the arbitrator's desk, made on the server; they work without scripts too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.templating import Jinja2Templates
+
+from pipeline.errors import EvidenceError, InputError, MediaError, NotFound, QueryError
+from pipeline.evidence.clip import Clip
+from pipeline.model import Claim
+from pipeline.runner import Parts
+from pipeline.serve.http_api import Works
+from pipeline.serve.media_cache import clip_of, clip_of_span
+from pipeline.serve.render import clean, value_text
+from pipeline.serve.system import status
+from pipeline.serve.web.words import LANGUAGES, WORDS
+from pipeline.timeline import clock, from_utc_ms
+
+router = APIRouter(include_in_schema=False)
+templates = Jinja2Templates(directory=Path(__file__).parent / "web" / "templates")
+templates.env.filters |= {"clean": clean, "clock": clock, "value": value_text}
+_PAGE = 20
+_AROUND_MS = 30_000
+"""Words shown on both sides where no clip can be made."""
+_NARROW = {
+    "claim_type": "type",
+    "sku_id": "sku",
+    "host_id": "host",
+    "merchant_id": "merchant",
+    "broadcast_id": "broadcast",
+}
+"""Facets that a query can name, and their names there."""
+
+
+@router.get("/", response_class=HTMLResponse)
+def search_page(
+    request: Request,
+    works: Works,
+    q: Annotated[str, Query(max_length=1000)] = "",
+    cursor: Annotated[str, Query(max_length=4000)] = "",
+) -> Response:
+    """Search with facets; a hit opens at its moment."""
+    try:
+        answer, error = works.search(q, size=_PAGE, cursor=cursor), None
+    except QueryError as wrong:
+        answer, error = None, wrong
+    hits = (
+        [(hit, _marked(hit.document.text, hit.highlights)) for hit in answer.hits] if answer else []
+    )
+    return _page(request, "search.html", q=q, answer=answer, hits=hits, error=error, narrow=_NARROW)
+
+
+@router.get("/m/{claim_id}", response_class=HTMLResponse)
+def moment_page(request: Request, works: Works, claim_id: str) -> Response:
+    """The permanent link of a claim: the player at its moment, with everything around it."""
+    prefix, claim = works.claim(claim_id)
+    parts = works.parts(works.app.archive.state_at(prefix).revision.broadcast.broadcast_id)
+    others = parts.claims.claims if parts.claims else ()
+    shown = _shown(parts, (claim.start_ms, claim.end_ms), lambda: clip_of(works, claim_id))
+    return _page(
+        request,
+        "moment.html",
+        heading=claim.quote,
+        claim=claim,
+        clip_url=f"/api/v1/claims/{claim_id}/clip",
+        before=_neighbour(others, claim, -1),
+        after=_neighbour(others, claim, 1),
+        **shown,
+    )
+
+
+@router.get("/s/{start_ms}-{end_ms}/{broadcast_id:path}", response_class=HTMLResponse)
+def span_page(
+    request: Request, works: Works, start_ms: int, end_ms: int, broadcast_id: str
+) -> Response:
+    """The player at any span: a line that was said or shown, a product's window."""
+    parts, span = works.parts(broadcast_id), (start_ms, end_ms)
+    shown = _shown(parts, span, lambda: clip_of_span(works, broadcast_id, span))
+    said = [s.text for s in shown["lines"] if s.start_ms < end_ms and s.end_ms > start_ms]
+    return _page(
+        request,
+        "moment.html",
+        heading=" ".join(said) or broadcast_id,
+        claim=None,
+        clip_url=f"/api/v1/spans/{start_ms}-{end_ms}/{quote(broadcast_id, safe='')}/clip",
+        **shown,
+    )
+
+
+def _shown(parts: Parts, span: tuple[int, int], cut: Callable[[], Clip]) -> dict[str, Any]:
+    """The clip of a span, or why there is none, and the words spoken in it."""
+    clip, unplayable = None, ""
+    try:
+        clip = cut()
+    except (MediaError, NotFound, InputError) as error:
+        unplayable = str(error)
+    start = clip.info.start.timeline_ms if clip else max(0, span[0] - _AROUND_MS)
+    end = clip.info.end.timeline_ms if clip else span[1] + _AROUND_MS
+    segments = parts.transcript.segments if parts.transcript else ()
+    revision = parts.state.revision
+    return {
+        "clip": clip,
+        "unplayable": unplayable,
+        "start_ms": start,
+        "at_ms": span[0],
+        "lines": [s for s in segments if s.start_ms < end and s.end_ms > start],
+        "broadcast": revision.broadcast,
+        "wall": _wall(span[0], revision.clock_map),
+    }
+
+
+@router.get("/b/{broadcast_id:path}", response_class=HTMLResponse)
+def broadcast_page(request: Request, works: Works, broadcast_id: str) -> Response:
+    """A broadcast: lanes of claims over its products' windows, and every claim as a row."""
+    parts = works.parts(broadcast_id)
+    claims = parts.claims.claims if parts.claims else ()
+    return _page(
+        request,
+        "broadcast.html",
+        parts=parts,
+        broadcast=parts.state.revision.broadcast,
+        duration_ms=max(1, parts.state.revision.duration_ms),
+        claims=claims,
+        lanes=_lanes(claims),
+        windows=parts.claims.windows if parts.claims else (),
+        missing=[g for g in parts.transcript.gaps if g.missing] if parts.transcript else [],
+        wall=_wall(0, parts.state.revision.clock_map),
+    )
+
+
+@router.get("/o", response_class=HTMLResponse)
+def order_form(order_id: Annotated[str, Query(max_length=300)] = "") -> Response:
+    """From the form to the order's own address."""
+    return RedirectResponse(f"/o/{quote(order_id.strip(), safe='')}" if order_id else "/", 303)
+
+
+@router.get("/o/{order_id:path}", response_class=HTMLResponse)
+def order_page(request: Request, works: Works, order_id: str) -> Response:
+    """The answer to an order's dispute, one plain sentence first."""
+    return _page(request, "order.html", dossier=works.order(order_id))
+
+
+@router.get("/status", response_class=HTMLResponse)
+def status_page(request: Request, works: Works) -> Response:
+    """What is in the workspace and what is unfinished."""
+    return _page(request, "status.html", found=status(works.app))
+
+
+def error_page(request: Request, error: EvidenceError, code: int) -> Response:
+    """An error as a page: what, where, what to do next."""
+    return _page(request, "error.html", status_code=code, error=error)
+
+
+def _page(request: Request, name: str, *, status_code: int = 200, **values: Any) -> Response:
+    lang = _language(request)
+    values |= {"lang": lang, "t": WORDS[lang], "other": {"zh": "en", "en": "zh"}[lang]}
+    response = templates.TemplateResponse(request, name, values, status_code=status_code)
+    if request.query_params.get("lang") in LANGUAGES:
+        response.set_cookie("lang", lang, httponly=True, samesite="strict", max_age=31_536_000)
+    response.headers["Vary"] = "Accept-Language, Cookie"
+    return response
+
+
+def _language(request: Request) -> str:
+    for asked in (request.query_params.get("lang"), request.cookies.get("lang")):
+        if asked in LANGUAGES:
+            return str(asked)
+    return "zh" if request.headers.get("accept-language", "").lower().startswith("zh") else "en"
+
+
+def _marked(text: str, spans: tuple[tuple[int, int], ...]) -> list[tuple[str, bool]]:
+    """A text cut at its highlights: ``(piece, marked)``."""
+    pieces, at = [], 0
+    for start, end in spans:
+        pieces += [(text[at:start], False), (text[start:end], True)]
+        at = end
+    return [(piece, marked) for piece, marked in [*pieces, (text[at:], False)] if piece]
+
+
+def _lanes(claims: tuple[Claim, ...]) -> dict[str, list[Claim]]:
+    lanes: dict[str, list[Claim]] = {}
+    for claim in claims:
+        lanes.setdefault(claim.claim_type, []).append(claim)
+    return lanes
+
+
+def _neighbour(claims: tuple[Claim, ...], claim: Claim, step: int) -> Claim | None:
+    ids = [c.claim_id for c in claims]
+    if claim.claim_id not in ids:  # a claim of an older version
+        return None
+    at = ids.index(claim.claim_id) + step
+    return claims[at] if 0 <= at < len(claims) else None
+
+
+def _wall(at_ms: int, clock_map: Any) -> str:
+    span = next((s for s in clock_map.spans if s.start_ms <= at_ms < s.end_ms), None)
+    if span is None or span.wall_start_utc_ms is None:
+        return ""
+    instant = from_utc_ms(
+        span.wall_start_utc_ms + at_ms - span.start_ms, offset_minutes=clock_map.zone_minutes
+    )
+    return f"{instant.isoformat(sep=' ', timespec='seconds')} ± {span.uncertainty_ms / 1000:g} s"

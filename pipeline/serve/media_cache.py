@@ -1,0 +1,59 @@
+"""Clips made when first asked for and kept beside those the command makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock
+
+from pipeline.evidence.clip import Clip, ClipInfo, safe_name
+from pipeline.provenance import content_id
+from pipeline.serve.service import Service
+
+
+def clip_of(service: Service, claim_id: str) -> Clip:
+    """The clip of a claim: the one that is there, or a new one; two at once make it once.
+
+    Raises:
+        NotFound: no such claim, or nothing was recorded there.
+    """
+    service.claim(claim_id)  # an unknown id leaves no lock file behind
+    return _kept(
+        service.app.clips,
+        safe_name(claim_id),
+        lambda _: service.clip_claim(claim_id, out=None, margin_ms=None),
+    )
+
+
+def clip_of_span(service: Service, broadcast_id: str, span_ms: tuple[int, int]) -> Clip:
+    """The clip of a span of a broadcast's current state.
+
+    Raises:
+        NotFound: no such broadcast, or nothing was recorded there. InputError: an empty or
+            over-long span.
+    """
+    release = service.app.archive.state(broadcast_id).release
+    name = content_id([broadcast_id, release.number, *span_ms])[:32]
+    return _kept(
+        service.app.clips / "spans" / name,
+        safe_name(f"{broadcast_id}-{span_ms[0]}-{span_ms[1]}"),
+        lambda folder: service.clip_span(broadcast_id, span=span_ms, out=folder, margin_ms=None),
+    )
+
+
+def _kept(folder: Path, stem: str, make: Callable[[Path], Clip]) -> Clip:
+    sidecar = folder / f"{stem}.json"
+    if not sidecar.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f".{stem}.lock"):
+            if not sidecar.exists():
+                make(folder)
+    info = ClipInfo.model_validate_json(sidecar.read_bytes())
+    return Clip(
+        video=folder / f"{stem}.mp4",
+        picture=folder / f"{stem}.jpg" if f"{stem}.jpg" in info.files else None,
+        subtitles=folder / f"{stem}.srt" if f"{stem}.srt" in info.files else None,
+        sidecar=sidecar,
+        info=info,
+    )
