@@ -8,6 +8,7 @@ from datetime import datetime
 from pipeline.errors import QueryError
 from pipeline.index.answer import Answer, Collapse, SearchRequest
 from pipeline.index.documents import Document, documents_of
+from pipeline.index.nodes import Node
 from pipeline.index.query import both, filters, parse
 from pipeline.model import ClaimSet, Revision, Screen, Transcript
 from pipeline.ports import EvidenceIndex
@@ -76,8 +77,11 @@ def search(
     cursor: str = "",
     facets: bool = True,
     collapse: Collapse = "",
+    within: tuple[Node, ...] = (),
 ) -> Answer:
     """Answer a typed query (see ``pipeline.index.query``), narrowed by filters.
+
+    ``within`` is what the one who asks may see: nothing outside it is found, counted or covered.
 
     Raises:
         QueryError: the query, the page size or the cursor cannot be understood.
@@ -98,6 +102,8 @@ def search(
         after=after,
         before=before,
     )
-    request = SearchRequest(both(parse(text), narrowed), text, size, cursor, facets, collapse)
+    request = SearchRequest(
+        both(parse(text), (*narrowed, *within)), text, size, cursor, facets, collapse
+    )
     answer: Answer = index.search(request)
     return answer

@@ -100,58 +100,11 @@ class Service:
 
     def transcript(self, broadcast_id: str, *, verbatim: bool) -> dict[str, Any]:
         """Segments with times: as heard, or in the normal form used for search."""
-        found = self.parts(broadcast_id).transcript
-        if found is None:
-            raise NotFound(f"{broadcast_id}: no transcript", hint="process the broadcast again")
-        return {
-            "broadcast_id": broadcast_id,
-            "language": found.language,
-            "producer": found.producer,
-            "verbatim": verbatim,
-            "segments": [
-                {
-                    "start_ms": s.start_ms,
-                    "end_ms": s.end_ms,
-                    "text": s.text if verbatim else s.normal_text or s.text,
-                    "prob_pm": s.prob_pm,
-                    "flags": list(s.flags),
-                }
-                for s in found.segments
-            ],
-            "gaps": [g.model_dump(mode="json") for g in found.gaps],
-        }
+        return words_of(self.parts(broadcast_id), verbatim=verbatim)
 
     def show(self, broadcast_id: str) -> dict[str, Any]:
         """A broadcast at a glance: description, clocks, windows, claims, pictures, coverage."""
-        parts = self.parts(broadcast_id)
-        revision = parts.state.revision
-        heard = parts.transcript
-        covered = coverage(heard, Span(0, revision.duration_ms)) if heard else None
-        return {
-            "broadcast": revision.broadcast.model_dump(mode="json"),
-            "revision": revision.number,
-            "release": parts.state.release.number,
-            "duration_ms": revision.duration_ms,
-            "recordings": [r.model_dump(mode="json") for r in revision.recordings],
-            "clock_map": revision.clock_map.model_dump(mode="json"),
-            "windows": [w.model_dump(mode="json") for w in parts.claims.windows]
-            if parts.claims
-            else [],
-            "claims": [c.model_dump(mode="json") for c in parts.claims.claims]
-            if parts.claims
-            else [],
-            "keyframes": [k.model_dump(mode="json") for k in parts.screen.keyframes]
-            if parts.screen
-            else [],
-            "screen_lines": [s.model_dump(mode="json") for s in parts.screen.lines]
-            if parts.screen
-            else [],
-            "coverage": covered.model_dump(mode="json") | {"share_pm": covered.share_pm}
-            if covered
-            else None,
-            "warnings": _warnings(parts),
-            "outputs": [o.model_dump(mode="json") for o in parts.state.release.outputs],
-        }
+        return shown(self.parts(broadcast_id))
 
     def detect(self, transcript: Path, broadcast: Path) -> tuple[ClaimSet, tuple[str, ...]]:
         """Claims of a transcript without keeping anything; with warnings about the input."""
@@ -196,7 +149,14 @@ class Service:
         self, broadcast_id: str, *, span: tuple[int, int], out: Path | None, margin_ms: int | None
     ) -> Clip:
         """The clip of a time range of a broadcast's timeline."""
-        state = self.app.archive.state(broadcast_id)
+        return self.cut(
+            self.app.archive.state(broadcast_id), span=span, out=out, margin_ms=margin_ms
+        )
+
+    def cut(
+        self, state: State, *, span: tuple[int, int], out: Path | None, margin_ms: int | None
+    ) -> Clip:
+        """The clip of a time range of one state of a broadcast."""
         return self._cut(state, span=span, out=out, margin_ms=margin_ms, claim_id=None)
 
     def _cut(
@@ -262,6 +222,65 @@ class Service:
         from pipeline.serve.answers import answer
 
         return answer(self.app, self.book.get(order) if isinstance(order, str) else order)
+
+
+def words_of(parts: Parts, *, verbatim: bool) -> dict[str, Any]:
+    """Segments with times: as heard, or in the normal form used for search.
+
+    Raises:
+        NotFound: the broadcast has no transcript.
+    """
+    found = parts.transcript
+    broadcast_id = parts.state.revision.broadcast.broadcast_id
+    if found is None:
+        raise NotFound(f"{broadcast_id}: no transcript", hint="process the broadcast again")
+    return {
+        "broadcast_id": broadcast_id,
+        "language": found.language,
+        "producer": found.producer,
+        "verbatim": verbatim,
+        "segments": [
+            {
+                "start_ms": s.start_ms,
+                "end_ms": s.end_ms,
+                "text": s.text if verbatim else s.normal_text or s.text,
+                "prob_pm": s.prob_pm,
+                "flags": list(s.flags),
+            }
+            for s in found.segments
+        ],
+        "gaps": [g.model_dump(mode="json") for g in found.gaps],
+    }
+
+
+def shown(parts: Parts) -> dict[str, Any]:
+    """A broadcast at a glance: description, clocks, windows, claims, pictures, coverage."""
+    revision = parts.state.revision
+    heard = parts.transcript
+    covered = coverage(heard, Span(0, revision.duration_ms)) if heard else None
+    return {
+        "broadcast": revision.broadcast.model_dump(mode="json"),
+        "revision": revision.number,
+        "release": parts.state.release.number,
+        "duration_ms": revision.duration_ms,
+        "recordings": [r.model_dump(mode="json") for r in revision.recordings],
+        "clock_map": revision.clock_map.model_dump(mode="json"),
+        "windows": [w.model_dump(mode="json") for w in parts.claims.windows]
+        if parts.claims
+        else [],
+        "claims": [c.model_dump(mode="json") for c in parts.claims.claims] if parts.claims else [],
+        "keyframes": [k.model_dump(mode="json") for k in parts.screen.keyframes]
+        if parts.screen
+        else [],
+        "screen_lines": [s.model_dump(mode="json") for s in parts.screen.lines]
+        if parts.screen
+        else [],
+        "coverage": covered.model_dump(mode="json") | {"share_pm": covered.share_pm}
+        if covered
+        else None,
+        "warnings": _warnings(parts),
+        "outputs": [o.model_dump(mode="json") for o in parts.state.release.outputs],
+    }
 
 
 def detect(
