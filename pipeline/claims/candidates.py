@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pipeline.claims.compiled import RuleBook, RunRule, grams_of
+from pipeline.claims.compiled import RuleBook, RunRule
+from pipeline.claims.gates import grams_of
 from pipeline.claims.shape import Shape
 from pipeline.claims.standing import DROPS, LineCues, Mark, Touch
 from pipeline.claims.values import Found, Setting, fill, items, pairs

@@ -1,18 +1,18 @@
-"""Rules ready to run: macros expanded, patterns compiled when first needed, cheap prefilters.
+"""Rules ready to run: macros expanded, patterns parsed and compiled when first needed.
 
-A prefilter is a set of character groups that any match must hold one of; most rules are ruled
-out for most lines by it, which keeps a long transcript linear and fast.
+A lexicon is parsed once and its tree put into every pattern that names it: writing hundreds of
+words into a thousand patterns and parsing each anew takes longer than reading four hours.
 """
 
 from __future__ import annotations
 
 import re
-import re._constants as sre  # type: ignore[import-not-found]
+import re._compiler as sre_compiler  # type: ignore[import-not-found]
 import re._parser as sre_parser  # type: ignore[import-not-found]
-from collections.abc import Iterable
 from functools import cached_property
-from typing import Any
 
+from pipeline.claims.gates import Gate, Gatekeeper, Standins, gate_of, start_of
+from pipeline.claims.grafts import Tree, grafted
 from pipeline.claims.rules import (
     CueRule,
     Language,
@@ -32,12 +32,7 @@ CLAUSE_END = r"(?= ?(?:[,。!?;….]|$)| (?=[\u4e00-\u9fff#]))"
 _NUMERAL = re.compile(
     r"[\d零一二两三四五六七八九十百千万半]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten)\b"
 )
-Gate = tuple[frozenset[str], ...]
-Standins = dict[int, frozenset[str]]
-"""Code point standing for a lexicon in a gist to what its words begin with."""
 _FIRST_STANDIN = 0xE000
-_LONGEST_GRAM = 5
-_LATIN_RUN = re.compile(r"[a-z]{3,}")
 
 
 class Vocabulary:
@@ -54,7 +49,8 @@ class Vocabulary:
         self._canonical: dict[str, dict[str, str]] = {}
         self._alternatives: dict[str, str] = {}
         self._forms: dict[str, set[str]] = {}
-        self._gists: dict[str, str] = {}
+        self._standins: dict[str, str] = {}
+        self._grafts: dict[int, Tree] = {}
         self.standins: Standins = {}
 
     def canonical(self, name: str) -> dict[str, str]:
@@ -92,45 +88,38 @@ class Vocabulary:
             self._alternatives[name] = rf"(?:\b(?:{body})\b)" if latin else f"(?:{body})"
         return self._alternatives[name]
 
-    def expand(self, pattern: str, depth: int = 0) -> str:
-        """The pattern with macros and lexicons written out.
+    def parsed(self, pattern: str) -> Tree:
+        """The pattern's tree with macros written out and a stand-in for each lexicon.
 
         Raises:
             KeyError: a name that is neither.
+            re.error: the pattern is no regular expression.
         """
+        return sre_parser.parse(self._written(pattern, 0))
 
-        def one(found: re.Match[str]) -> str:
-            name = found[1]
-            if name == "<":
-                return CLAUSE_START
-            if name == ">":
-                return CLAUSE_END
-            if name in self._macros and depth < 8:
-                return f"(?:{self.expand(self._macros[name], depth + 1)})"
-            return self.alternatives(name)
+    def whole(self, tree: Tree) -> Tree:
+        """The same tree with the lexicons in place of their stand-ins."""
+        return grafted(tree, self._grafts)
 
-        return _NAME.sub(one, pattern)
-
-    def gist(self, pattern: str, depth: int = 0) -> str:
-        """Like :meth:`expand`, a lexicon shrunk to the beginnings of its words (for gates)."""
-
+    def _written(self, pattern: str, depth: int) -> str:
         def one(found: re.Match[str]) -> str:
             name = found[1]
             if name in "<>":
-                return ""
+                return CLAUSE_START if name == "<" else CLAUSE_END
             if name in self._macros and depth < 8:
-                return f"(?:{self.gist(self._macros[name], depth + 1)})"
-            return self._gist_of(name)
+                return f"(?:{self._written(self._macros[name], depth + 1)})"
+            return self._standin(name)
 
         return _NAME.sub(one, pattern)
 
-    def _gist_of(self, name: str) -> str:
-        """A lexicon for gates: one character that stands for what its words begin with."""
-        if name not in self._gists:
-            starts = {_start_of(w) for w in self._shaped(name)}
-            self._gists[name] = chr(_FIRST_STANDIN + len(self.standins))
-            self.standins[_FIRST_STANDIN + len(self.standins)] = frozenset(starts)
-        return self._gists[name]
+    def _standin(self, name: str) -> str:
+        """One character that stands for a lexicon."""
+        if name not in self._standins:
+            code = _FIRST_STANDIN + len(self.standins)
+            self.standins[code] = frozenset(start_of(w) for w in self._shaped(name))
+            self._grafts[code] = sre_parser.parse(self.alternatives(name))
+            self._standins[name] = chr(code)
+        return self._standins[name]
 
     def names(self, pattern: str, depth: int = 0) -> list[str]:
         """The lexicons that a pattern uses."""
@@ -176,13 +165,16 @@ class Compiled:
             raise self._wrong(error) from error
 
     @cached_property
-    def gate(self) -> Gate:
-        """What any match must hold."""
+    def _tree(self) -> Tree:
         try:
-            parsed = sre_parser.parse(self._words.gist(self._pattern))
+            return self._words.parsed(self._pattern)
         except (re.error, KeyError) as error:
             raise self._wrong(error) from error
-        return tuple(_required(parsed, self._words.standins))
+
+    @cached_property
+    def gate(self) -> Gate:
+        """What any match must hold."""
+        return gate_of(self._tree, self._words.standins)
 
     def _wrong(self, error: Exception) -> RuleError:
         what = f"unknown name {error}" if isinstance(error, KeyError) else str(error)
@@ -194,17 +186,14 @@ class Compiled:
             field=self._field,
         )
 
-    def may_match(self, grams: frozenset[str] | set[str]) -> bool:
-        """Whether a line with these characters and trigrams could match at all."""
-        return not any(map(grams.isdisjoint, self.gate))
-
     @cached_property
     def regex(self) -> re.Pattern[str]:
         """The compiled pattern."""
         try:
-            return re.compile(self._words.expand(self._pattern))
-        except (re.error, KeyError) as error:
+            found: re.Pattern[str] = sre_compiler.compile(self._words.whole(self._tree))
+        except re.error as error:
             raise self._wrong(error) from error
+        return found
 
 
 class RunRule:
@@ -247,33 +236,6 @@ class RunCue:
         return claim_type not in self.spare and (not self.types or claim_type in self.types)
 
 
-class Gatekeeper:
-    """Finds the few patterns that a line could match, without asking each one."""
-
-    def __init__(self, patterns: Iterable[Compiled]) -> None:
-        self._patterns = tuple(patterns)
-        self._always: list[int] = []
-        self._by_gram: dict[str, list[int]] = {}
-        for n, pattern in enumerate(self._patterns):
-            if not pattern.gate:
-                self._always.append(n)
-                continue
-            for gram in min(pattern.gate, key=_width):
-                self._by_gram.setdefault(gram, []).append(n)
-
-    def open(self, grams: set[str]) -> list[int]:
-        """Indexes, in order, of the patterns that these grams do not rule out."""
-        possible = set(self._always)
-        for gram in grams:
-            possible.update(self._by_gram.get(gram, ()))
-        return sorted(n for n in possible if self._patterns[n].may_match(grams))
-
-
-def _width(group: frozenset[str]) -> int:
-    """How much a group lets through: its size, numeral sign and single characters counting many."""
-    return sum(1 if len(g) > 1 else 60 if g.isascii() else 5 for g in group)
-
-
 class RuleBook:
     """All rules and cues, by language."""
 
@@ -290,7 +252,7 @@ class RuleBook:
         out = {}
         for chinese, other in ((True, "en"), (False, "zh")):
             rules = tuple(r for r in self.rules if r.language != other)
-            out[chinese] = (rules, Gatekeeper(r.pattern for r in rules))
+            out[chinese] = (rules, Gatekeeper(r.pattern.gate for r in rules))
         return out
 
     @cached_property
@@ -298,7 +260,7 @@ class RuleBook:
         out = {}
         for chinese, other in ((True, "en"), (False, "zh")):
             cues = tuple(c for c in self.cues if c.language != other)
-            out[chinese] = (cues, Gatekeeper(c.pattern for c in cues))
+            out[chinese] = (cues, Gatekeeper(c.pattern.gate for c in cues))
         return out
 
     def rules_for(self, grams: set[str], *, chinese: bool) -> list[RunRule]:
@@ -310,87 +272,3 @@ class RuleBook:
         """The cues that a line of these grams could hold, in file order."""
         cues, keeper = self._cues_by_script[chinese]
         return [cues[n] for n in keeper.open(grams)]
-
-
-def grams_of(text: str) -> set[str]:
-    """The characters and pairs of a text, and where it is Latin its groups of 3 to 5 letters."""
-    grams = set(text)
-    grams.update(map(str.__add__, text, text[1:]))
-    for run in _LATIN_RUN.findall(text):
-        for size in range(3, min(_LONGEST_GRAM, len(run)) + 1):
-            grams.update(run[n : n + size] for n in range(len(run) - size + 1))
-    return grams
-
-
-def _start_of(word: str) -> str:
-    """A gram that any text with the word holds: its first letters, else its first two characters."""
-    found = _LATIN_RUN.search(word)
-    return found[0][:_LONGEST_GRAM] if found else word[:2]
-
-
-# --- what any match must hold --------------------------------------------------------------
-
-
-def _required(parsed: Any, standins: Standins) -> list[frozenset[str]]:
-    """Groups of which any match holds at least one member each; empty when nothing is sure."""
-    out: list[frozenset[str]] = []
-    run = ""
-    for op, arg in parsed:
-        if op is sre.LITERAL and arg not in standins:
-            run += chr(arg)
-            continue
-        out += _of_run(run)
-        run = ""
-        out += [standins[arg]] if op is sre.LITERAL else _of_op(op, arg, standins)
-    return [*out, *_of_run(run)]
-
-
-def _of_run(run: str) -> Iterable[frozenset[str]]:
-    words = _LATIN_RUN.findall(run)
-    if words:
-        return [frozenset([max(words, key=len)[:_LONGEST_GRAM]])]
-    if len(run) > 1:
-        return [frozenset([run[n : n + 2]]) for n in range(len(run) - 1)]
-    return [frozenset([c]) for c in run]
-
-
-def _of_op(op: Any, arg: Any, standins: Standins) -> list[frozenset[str]]:
-    if op is sre.IN:
-        chars = _class(arg, standins)
-        return [chars] if chars else []
-    if op is sre.BRANCH:
-        return _of_branch(arg[1], standins)
-    if op is sre.SUBPATTERN:
-        return _required(arg[3], standins)
-    if op in (sre.MAX_REPEAT, sre.MIN_REPEAT) and arg[0] > 0:
-        return _required(arg[2], standins)
-    return []
-
-
-def _class(items: Any, standins: Standins) -> frozenset[str]:
-    chars: set[str] = set()
-    for op, arg in items:
-        if op is sre.LITERAL:
-            chars |= standins.get(arg, {chr(arg)})
-        elif op is sre.RANGE and arg[1] - arg[0] < 64:
-            chars.update(chr(c) for c in range(arg[0], arg[1] + 1))
-        else:
-            return frozenset()
-    return frozenset(chars)
-
-
-def _of_branch(branches: Any, standins: Standins) -> list[frozenset[str]]:
-    """One member from each branch's rarest group."""
-    union: set[str] = set()
-    for branch in branches:
-        groups = _required(branch, standins)
-        if not groups:
-            return []
-        union |= min(groups, key=lambda g: (min(map(_commonness, g), default=0), len(g)))
-    return [frozenset(union)]
-
-
-def _commonness(gram: str) -> int:
-    if len(gram) > 1:
-        return 0 if len(gram) > 2 else 1
-    return 3 if gram.isascii() else 2

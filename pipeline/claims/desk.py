@@ -14,8 +14,9 @@ from typing import Literal, NamedTuple
 
 from pipeline.claims.candidates import Candidate, LineReading, read_line
 from pipeline.claims.checks import check_names
-from pipeline.claims.compiled import RuleBook, RunRule, grams_of
+from pipeline.claims.compiled import RuleBook, RunRule
 from pipeline.claims.detector import RuleDetector
+from pipeline.claims.gates import grams_of
 from pipeline.claims.rules import (
     RULES_FOLDER,
     CueRule,
