@@ -23,14 +23,16 @@
     │ ├ IndexUnavailable                transient
     │ ├ MappingConflict
     │ ├ QueryError                      the place in the query is marked
-    │ └ PartialWrite                    names the items that failed
+    │ ├ PartialWrite                    names the items that failed
+    │ └ TooManyChanges                  index and store differ in too much to change it unasked
     ├ IntegrityError
     │ ├ HashMismatch
     │ ├ EntryMissing
     │ ├ EntryUnlisted
     │ └ UnknownFormat
     ├ DiskShort                         work refused before it began
-    └ NotFound
+    ├ NotFound
+    └ NotAllowed                        the role of who asks lacks the right
 
 Adapters translate foreign exceptions at their border, so nothing above an
 adapter ever sees a botocore, ffmpeg, SQLite or Elasticsearch exception.
@@ -244,6 +246,13 @@ class PartialWrite(IndexingError):
         self.failed = failed or {}
 
 
+class TooManyChanges(IndexingError):
+    """Index and store differ in more than the share that may be changed unasked."""
+
+    code = "too_many_changes"
+    exit_code = 14
+
+
 class IntegrityError(EvidenceError):
     """Stored bytes are not what their record says."""
 
@@ -287,3 +296,10 @@ class NotFound(EvidenceError):
 
     code = "not_found"
     exit_code = 12
+
+
+class NotAllowed(EvidenceError):
+    """Whoever asks may not do this, whatever it is asked of."""
+
+    code = "not_allowed"
+    exit_code = 13

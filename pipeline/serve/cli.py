@@ -31,6 +31,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("commands_system", "Check the set-up, limits and what is missing."),
     "evaluate": ("commands_evaluate", "Score labelled broadcasts."),
     "serve": ("commands_serve", "Serve the desk in a browser, and the HTTP API."),
+    "access": ("commands_access", "Give, list and take back access to the desk."),
     "rules": ("commands_rules", "List, test, try and explain the rules."),
     "plan": ("commands_flows", "Say what a run over many broadcasts would do."),
     "flows": ("commands_flows", "Run broadcasts as Prefect flows: one, many, or as they land."),
@@ -46,7 +47,7 @@ Examples:
 \b
 Exit codes: 0 done, 1 other error, 2 wrong usage or query, 3 settings,
 4 input, 5 rules, 6 object store, 7 recording, 8 model, 9 index,
-10 integrity, 11 disk, 12 not found, 130 interrupted (run again to continue).
+10 integrity, 11 disk, 12 not found, 13 not allowed, 130 interrupted (run again to continue).
 """
 
 

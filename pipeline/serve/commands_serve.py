@@ -10,9 +10,18 @@ import click
 from pipeline.serve.options import examples, service, workspace_option
 
 _HERE = ("127.0.0.1", "localhost", "::1")
+_PATH = click.Path(dir_okay=False, exists=True, path_type=Path)
 
 
-@click.command("serve", epilog=examples("evidence serve", "evidence serve --port 8100"))
+@click.command(
+    "serve",
+    epilog=examples(
+        "evidence serve",
+        "evidence serve --port 8100",
+        "evidence serve --host 10.0.0.5 --tls-cert desk.pem --tls-key desk.key",
+        "evidence serve --host 0.0.0.0 --name desk.example --proxy 10.0.0.2",
+    ),
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -21,31 +30,83 @@ _HERE = ("127.0.0.1", "localhost", "::1")
     show_default=True,
     help="Port; 0 takes a free one.",
 )
+@click.option("--name", "names", multiple=True, help="A host name the desk answers to.")
+@click.option("--tls-cert", type=_PATH, help="Certificate chain (PEM), for HTTPS.")
+@click.option("--tls-key", type=_PATH, help="Its key (PEM).")
+@click.option(
+    "--proxy",
+    "proxies",
+    multiple=True,
+    help="Address of a proxy in front that speaks HTTPS; its X-Forwarded headers are believed.",
+)
 @workspace_option
-def serve_command(host: str, port: int, workspace: Path | None) -> None:
-    """Serve the arbitrator's desk and the HTTP API on this machine; Ctrl-C ends it.
+def serve_command(
+    host: str,
+    port: int,
+    names: tuple[str, ...],
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    proxies: tuple[str, ...],
+    workspace: Path | None,
+) -> None:
+    """Serve the arbitrator's desk and the HTTP API; Ctrl-C ends it.
 
-    It has no accounts, so it listens to this machine alone: another address is refused. Let
-    others in through a proxy that knows who they are, or an SSH tunnel.
+    Without keys it serves this machine alone. For others, give out keys first
+    (`evidence access new`), and let it speak HTTPS, itself or through a proxy.
     The API is described at /openapi.json.
     """
-    from pipeline.errors import ConfigError
     from pipeline.serve.render import note
 
+    if (tls_cert is None) != (tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key go together")
+    works = service(workspace)
     if host not in _HERE:
-        raise ConfigError(
-            f"--host {host}: the desk has no accounts and is not opened to other machines",
-            hint="leave --host out, and put a proxy with a login in front",
-        )
+        _require_keys(works.app.keys, host)
+        _require_tls(host, secret=tls_cert is not None or bool(proxies))
     import uvicorn
 
     from pipeline.serve.http import make_app
 
-    app = make_app(service(workspace), hosts=[*_HERE, "[::1]"])
+    hosts = [*_HERE, "[::1]", *names]
+    if host not in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        hosts.append(f"[{host}]" if ":" in host else host)
+    app = make_app(works, hosts=hosts)
     listener = socket.create_server((host, port), family=_family(host))
-    note(f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/")
-    config = uvicorn.Config(app, log_level="warning", server_header=False)
+    scheme = "https" if tls_cert else "http"
+    note(f"{scheme}://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/")
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        server_header=False,
+        ssl_certfile=tls_cert,
+        ssl_keyfile=tls_key,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
+        timeout_graceful_shutdown=20,
+    )
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _require_keys(keys: Path, host: str) -> None:
+    from pipeline.errors import ConfigError
+    from pipeline.serve.access.keys import KeyBook
+
+    if not KeyBook(keys).any():
+        raise ConfigError(
+            f"--host {host}: no key was ever made, and without keys the desk is not opened to "
+            "other machines",
+            hint="give out the first with `evidence access new`, or leave --host out",
+        )
+
+
+def _require_tls(host: str, *, secret: bool) -> None:
+    from pipeline.errors import ConfigError
+
+    if not secret:
+        raise ConfigError(
+            f"--host {host}: keys would cross the network in the open",
+            hint="give --tls-cert and --tls-key, or name the proxy that speaks HTTPS with --proxy",
+        )
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -1,41 +1,39 @@
-"""The HTTP application: the façade over routes, errors as problem+json, headers that keep it shut.
+"""The HTTP application: the desk over routes, errors as problem+json, a gate before everything.
 
-Bound to this machine alone, it asks for no key; on any other address it refuses to start
-(``commands_serve``). Nothing in a page comes from elsewhere, and no page has a script of its own.
+Without keys it serves this machine alone; with keys nothing answers without one, but the login
+page, health and readiness (``pipeline/serve/access``). Nothing in a page comes from elsewhere,
+and no page has a script of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import cast
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from pipeline.errors import EvidenceError
+from pipeline.errors import EvidenceError, InputError, NotFound
 from pipeline.provenance import VERSION
-from pipeline.serve import http_api, http_pages
+from pipeline.serve import http_api, http_pages, http_session
+from pipeline.serve.access.door import Door
+from pipeline.serve.access.gate import Gate, problem
+from pipeline.serve.access.keys import KeyBook
+from pipeline.serve.access.views import ViewLog
+from pipeline.serve.desk import Office
 from pipeline.serve.service import Service
 
 STATIC = Path(__file__).parent / "web" / "static"
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "private, no-cache",
-}
-_STATUS = {2: 400, 4: 400, 6: 502, 8: 503, 9: 503, 11: 507, 12: 404}
+_STATUS = {2: 400, 4: 400, 6: 502, 8: 503, 9: 503, 11: 507, 12: 404, 13: 403}
 """HTTP status by the error's exit code; 503 for what may go away by itself, else 500."""
+_SEAL_EVERY_S = 30
 
 
 def make_app(service: Service, *, hosts: list[str]) -> FastAPI:
@@ -43,23 +41,49 @@ def make_app(service: Service, *, hosts: list[str]) -> FastAPI:
 
     ``hosts`` guards against pages elsewhere that point a name of theirs at this machine.
     """
-    app = FastAPI(title="Replay Evidence", version=VERSION, docs_url=None, redoc_url=None)
-    app.state.service = service
+    app = FastAPI(
+        title="Replay Evidence", version=VERSION, docs_url=None, redoc_url=None, lifespan=_lifespan
+    )
+    door = Door(KeyBook(service.app.keys))
+    log = ViewLog(
+        service.app.store,
+        service.app.root / "custody",
+        writer=service.app.writer,
+        retention_days=service.app.settings.retention_days,
+    )
+    app.state.door = door
+    app.state.office = Office(service, door.book.ring, log, {})
+    app.add_middleware(Gate, door=door)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)
-    app.middleware("http")(_shut)
-    app.add_exception_handler(EvidenceError, _problem)
-    app.add_exception_handler(HTTPException, _plain_problem)
-    app.include_router(http_api.router)
-    app.include_router(http_pages.router)
+    app.add_exception_handler(EvidenceError, _known)
+    app.add_exception_handler(HTTPException, _plain)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    for room in (http_api, http_session, http_pages):
+        app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 
 
-async def _shut(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await call_next(request)
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    return response
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Seal what killed processes left, seal in good time, seal at the end."""
+    log: ViewLog = app.state.office.log
+    await asyncio.to_thread(log.recover)
+    sealing = asyncio.create_task(_seal_now_and_then(log))
+    try:
+        yield
+    finally:
+        sealing.cancel()
+        with suppress(asyncio.CancelledError):
+            await sealing
+        await asyncio.to_thread(log.close)
+
+
+async def _seal_now_and_then(log: ViewLog) -> None:
+    while True:
+        await asyncio.sleep(_SEAL_EVERY_S)
+        with suppress(EvidenceError):  # the store is away: the spool waits for the next time
+            await asyncio.to_thread(log.seal_if_due)
 
 
 def status_of(error: EvidenceError) -> int:
@@ -67,22 +91,26 @@ def status_of(error: EvidenceError) -> int:
     return _STATUS.get(error.exit_code, 503 if error.transient else 500)
 
 
-def _problem(request: Request, error: Exception) -> Response:
+def _known(request: Request, error: Exception) -> Response:
     known = cast(EvidenceError, error)
     status = status_of(known)
-    if not request.url.path.startswith("/api/"):
-        return http_pages.error_page(request, known, status)
-    body = {
-        "type": f"urn:replay-evidence:error:{known.code}",
-        "title": known.code,
-        "status": status,
-        "detail": known.message,
-        "hint": known.hint,
-    }
-    return JSONResponse(body, status, media_type="application/problem+json")
+    if request.url.path.startswith("/api/"):
+        return problem(status, known.code, known.message, known.hint)
+    return http_pages.error_page(request, known, status)
 
 
-def _plain_problem(request: Request, error: Exception) -> Response:
+def _plain(request: Request, error: Exception) -> Response:
     known = cast(HTTPException, error)
-    body = {"type": "about:blank", "title": str(known.detail), "status": known.status_code}
-    return JSONResponse(body, known.status_code, media_type="application/problem+json")
+    if request.url.path.startswith("/api/") or known.status_code != 404:
+        code = known.detail.lower().replace(" ", "_")
+        return problem(known.status_code, code, known.detail, headers=dict(known.headers or {}))
+    return http_pages.error_page(request, NotFound("there is no such page"), 404)
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    """A parameter of the wrong kind: which, and why; its value is not echoed."""
+    first = cast(RequestValidationError, error).errors()[0]
+    place = ".".join(str(part) for part in first["loc"][1:])
+    if request.url.path.startswith("/api/"):
+        return problem(422, "parameter", f"{place}: {first['msg']}", "see /openapi.json")
+    return http_pages.error_page(request, InputError(f"{place}: {first['msg']}"), 422)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse
 
 from pipeline.errors import InputError
 from pipeline.evidence.clip import Clip
 from pipeline.index.answer import Answer
 from pipeline.model import Claim, Dossier
-from pipeline.serve.media_cache import clip_of, clip_of_span
-from pipeline.serve.service import Service
-from pipeline.serve.system import status
+from pipeline.serve.access.door import Door
+from pipeline.serve.desk import Desk, Office
 
 Kind = Literal["mp4", "jpg", "srt"]
 _TYPES = {"mp4": "video/mp4", "jpg": "image/jpeg", "srt": "application/x-subrip"}
@@ -21,13 +22,18 @@ _TYPES = {"mp4": "video/mp4", "jpg": "image/jpeg", "srt": "application/x-subrip"
 router = APIRouter(prefix="/api/v1", tags=["v1"])
 
 
-def service_of(request: Request) -> Service:
-    """The workspace this application serves."""
-    found: Service = request.app.state.service
+def office_of(request: Request) -> Office:
+    """What this application serves."""
+    found: Office = request.app.state.office
     return found
 
 
-Works = Annotated[Service, Depends(service_of)]
+def desk_of(request: Request) -> Desk:
+    """The workspace within the limits of whoever asks; the gate has seen to it that one does."""
+    return Desk(office_of(request), request.state.viewer)
+
+
+Works = Annotated[Desk, Depends(desk_of)]
 
 
 @router.get("/search")
@@ -52,8 +58,7 @@ def search(
 @router.get("/broadcasts")
 def broadcasts(works: Works) -> list[dict[str, Any]]:
     """Every finished broadcast: id, day, release, counts."""
-    found: list[dict[str, Any]] = status(works.app)["broadcasts"]
-    return found
+    return works.broadcasts()
 
 
 @router.get("/broadcasts/{broadcast_id:path}/transcript")
@@ -77,20 +82,27 @@ def broadcast(works: Works, broadcast_id: str) -> dict[str, Any]:
 @router.get("/claims/{claim_id}")
 def claim(works: Works, claim_id: str) -> Claim:
     """A claim by its id, of whatever version made it."""
-    return works.claim(claim_id)[1]
+    return works.claim(claim_id)
 
 
 @router.get("/claims/{claim_id}/clip")
-def clip(works: Works, claim_id: str) -> dict[str, Any]:
-    """Where the claim's clip comes from: hashes, byte ranges, times; made when first asked for."""
-    found: dict[str, Any] = clip_of(works, claim_id).info.model_dump(mode="json")
-    return found
+def clip(works: Works, request: Request, claim_id: str) -> dict[str, Any]:
+    """Where the claim's clip comes from: hashes, byte ranges, times; made when first asked for.
+
+    ``links`` open the files without a key for ten minutes, each its own file only.
+    """
+    made = works.clip(claim_id)
+    door: Door = request.app.state.door
+    path = f"/api/v1/claims/{claim_id}/clip"
+    links = {kind: door.link(f"{path}.{kind}", works.viewer) for kind in _TYPES if _at(made, kind)}
+    found: dict[str, Any] = made.info.model_dump(mode="json")
+    return found | {"links": links}
 
 
 @router.get("/claims/{claim_id}/clip.{kind}", response_class=FileResponse)
 def clip_file(works: Works, claim_id: str, kind: Kind) -> FileResponse:
     """The clip (with byte ranges), its picture or its words."""
-    return _file(clip_of(works, claim_id), kind)
+    return _file(works, works.clip(claim_id), kind)
 
 
 @router.get(
@@ -100,13 +112,18 @@ def span_file(
     works: Works, start_ms: int, end_ms: int, broadcast_id: str, kind: Kind
 ) -> FileResponse:
     """The clip of a span of a broadcast, its picture or its words."""
-    return _file(clip_of_span(works, broadcast_id, (start_ms, end_ms)), kind)
+    return _file(works, works.clip_of_span(broadcast_id, (start_ms, end_ms)), kind)
 
 
-def _file(made: Clip, kind: Kind) -> FileResponse:
-    path = {"mp4": made.video, "jpg": made.picture, "srt": made.subtitles}[kind]
+def _at(made: Clip, kind: str) -> Path | None:
+    return {"mp4": made.video, "jpg": made.picture, "srt": made.subtitles}[kind]
+
+
+def _file(works: Desk, made: Clip, kind: Kind) -> FileResponse:
+    path = _at(made, kind)
     if path is None:
         raise InputError(f"{made.video.name} has no {kind}", hint="ask for clip.mp4")
+    works.fetched(made, path)
     return FileResponse(
         path, media_type=_TYPES[kind], filename=path.name, content_disposition_type="inline"
     )
@@ -121,8 +138,15 @@ def order(works: Works, order_id: str) -> Dossier:
 @router.get("/status")
 def workspace_status(works: Works) -> dict[str, Any]:
     """What is here, what is unfinished, free disk."""
-    found = status(works.app)
-    return {k: v for k, v in found.items() if k != "workspace"}
+    return works.status()
+
+
+@router.get("/custody/{day}")
+def custody(
+    works: Works, day: Annotated[str, PathParameter(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+) -> list[dict[str, Any]]:
+    """Who looked at what on a UTC day, in the order in which it was written down."""
+    return works.custody(day)
 
 
 @router.get("/health")
@@ -132,8 +156,8 @@ def health() -> dict[str, str]:
 
 
 @router.get("/ready")
-def ready(works: Works) -> dict[str, str]:
+def ready(office: Annotated[Office, Depends(office_of)]) -> dict[str, str]:
     """Able to answer: the store and the index do."""
-    works.app.store.stat("catalogue/none")
-    works.search("", size=1)
+    office.works.app.store.stat("catalogue/none")
+    office.works.search("", size=1)
     return {"status": "ok"}

@@ -16,9 +16,7 @@ from pipeline.evidence.clip import Clip
 from pipeline.model import Claim
 from pipeline.runner import Parts
 from pipeline.serve.http_api import Works
-from pipeline.serve.media_cache import clip_of, clip_of_span
 from pipeline.serve.render import clean, value_text
-from pipeline.serve.system import status
 from pipeline.serve.web.words import LANGUAGES, WORDS
 from pipeline.timeline import clock, from_utc_ms
 
@@ -53,17 +51,16 @@ def search_page(
     hits = (
         [(hit, _marked(hit.document.text, hit.highlights)) for hit in answer.hits] if answer else []
     )
-    return _page(request, "search.html", q=q, answer=answer, hits=hits, error=error, narrow=_NARROW)
+    return page(request, "search.html", q=q, answer=answer, hits=hits, error=error, narrow=_NARROW)
 
 
 @router.get("/m/{claim_id}", response_class=HTMLResponse)
 def moment_page(request: Request, works: Works, claim_id: str) -> Response:
     """The permanent link of a claim: the player at its moment, with everything around it."""
-    prefix, claim = works.claim(claim_id)
-    parts = works.parts(works.app.archive.state_at(prefix).revision.broadcast.broadcast_id)
+    claim, parts = works.moment(claim_id)
     others = parts.claims.claims if parts.claims else ()
-    shown = _shown(parts, (claim.start_ms, claim.end_ms), lambda: clip_of(works, claim_id))
-    return _page(
+    shown = _shown(parts, (claim.start_ms, claim.end_ms), lambda: works.clip(claim_id))
+    return page(
         request,
         "moment.html",
         heading=claim.quote,
@@ -80,10 +77,10 @@ def span_page(
     request: Request, works: Works, start_ms: int, end_ms: int, broadcast_id: str
 ) -> Response:
     """The player at any span: a line that was said or shown, a product's window."""
-    parts, span = works.parts(broadcast_id), (start_ms, end_ms)
-    shown = _shown(parts, span, lambda: clip_of_span(works, broadcast_id, span))
+    parts, span = works.broadcast(broadcast_id, what="moment"), (start_ms, end_ms)
+    shown = _shown(parts, span, lambda: works.clip_of_span(broadcast_id, span))
     said = [s.text for s in shown["lines"] if s.start_ms < end_ms and s.end_ms > start_ms]
-    return _page(
+    return page(
         request,
         "moment.html",
         heading=" ".join(said) or broadcast_id,
@@ -115,12 +112,18 @@ def _shown(parts: Parts, span: tuple[int, int], cut: Callable[[], Clip]) -> dict
     }
 
 
+@router.get("/b", response_class=HTMLResponse)
+def broadcasts_page(request: Request, works: Works) -> Response:
+    """The broadcasts the viewer may see."""
+    return page(request, "broadcasts.html", broadcasts=works.broadcasts())
+
+
 @router.get("/b/{broadcast_id:path}", response_class=HTMLResponse)
 def broadcast_page(request: Request, works: Works, broadcast_id: str) -> Response:
     """A broadcast: lanes of claims over its products' windows, and every claim as a row."""
-    parts = works.parts(broadcast_id)
+    parts = works.broadcast(broadcast_id, what="broadcast")
     claims = parts.claims.claims if parts.claims else ()
-    return _page(
+    return page(
         request,
         "broadcast.html",
         parts=parts,
@@ -143,22 +146,24 @@ def order_form(order_id: Annotated[str, Query(max_length=300)] = "") -> Response
 @router.get("/o/{order_id:path}", response_class=HTMLResponse)
 def order_page(request: Request, works: Works, order_id: str) -> Response:
     """The answer to an order's dispute, one plain sentence first."""
-    return _page(request, "order.html", dossier=works.order(order_id))
+    return page(request, "order.html", dossier=works.order(order_id))
 
 
 @router.get("/status", response_class=HTMLResponse)
 def status_page(request: Request, works: Works) -> Response:
     """What is in the workspace and what is unfinished."""
-    return _page(request, "status.html", found=status(works.app))
+    return page(request, "status.html", found=works.status())
 
 
 def error_page(request: Request, error: EvidenceError, code: int) -> Response:
     """An error as a page: what, where, what to do next."""
-    return _page(request, "error.html", status_code=code, error=error)
+    return page(request, "error.html", status_code=code, error=error)
 
 
-def _page(request: Request, name: str, *, status_code: int = 200, **values: Any) -> Response:
+def page(request: Request, name: str, *, status_code: int = 200, **values: Any) -> Response:
+    """A page from its template, in the language asked for."""
     lang = _language(request)
+    values |= {"viewer": getattr(request.state, "viewer", None)}
     values |= {"lang": lang, "t": WORDS[lang], "other": {"zh": "en", "en": "zh"}[lang]}
     response = templates.TemplateResponse(request, name, values, status_code=status_code)
     if request.query_params.get("lang") in LANGUAGES:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from pipeline.archive import State
 from pipeline.evidence.clip import Clip, ClipInfo, safe_name
 from pipeline.provenance import content_id
 from pipeline.serve.service import Service
@@ -26,19 +27,18 @@ def clip_of(service: Service, claim_id: str) -> Clip:
     )
 
 
-def clip_of_span(service: Service, broadcast_id: str, span_ms: tuple[int, int]) -> Clip:
-    """The clip of a span of a broadcast's current state.
+def clip_of_span(service: Service, state: State, span_ms: tuple[int, int]) -> Clip:
+    """The clip of a span of one state of a broadcast.
 
     Raises:
-        NotFound: no such broadcast, or nothing was recorded there. InputError: an empty or
-            over-long span.
+        NotFound: nothing was recorded there. InputError: an empty or over-long span.
     """
-    release = service.app.archive.state(broadcast_id).release
-    name = content_id([broadcast_id, release.number, *span_ms])[:32]
+    broadcast_id = state.revision.broadcast.broadcast_id
+    name = content_id([state.prefix, state.release.number, *span_ms])[:32]
     return _kept(
         service.app.clips / "spans" / name,
         safe_name(f"{broadcast_id}-{span_ms[0]}-{span_ms[1]}"),
-        lambda folder: service.clip_span(broadcast_id, span=span_ms, out=folder, margin_ms=None),
+        lambda folder: service.cut(state, span=span_ms, out=folder, margin_ms=None),
     )
 
 

@@ -81,6 +81,19 @@ _BOTH: dict[str, tuple[str, str]] = {
     "merchant": ("商家", "Merchant"),
     "speed": ("速度", "Speed"),
     "skip": ("跳到内容", "Skip to content"),
+    "broadcasts_heading": ("直播列表", "Broadcasts"),
+    "sign_in": ("登录", "Sign in"),
+    "sign_out": ("退出", "Sign out"),
+    "key": ("密钥", "Key"),
+    "wrong_key": (
+        "密钥不对、已过期或已收回。",
+        "This key is wrong, has expired or was taken back.",
+    ),
+    "throttled": ("尝试过多，请稍后再试。", "Too many tries; wait a little and try again."),
+    "about_keys": (
+        "密钥由管理员用 evidence access new 发放；登录保持八小时。",
+        "Keys are given out with `evidence access new`; signing in lasts eight hours.",
+    ),
     "keyboard": (
         "快捷键：/ 检索，空格 播放，逗号句号 逐帧，n p 下一条上一条",
         "Keys: / search, space play, comma and full stop by frame, n p next and previous claim",

@@ -1,0 +1,1 @@
+"""Who may see what: keys, sessions, roles, the gate, and the record of views."""

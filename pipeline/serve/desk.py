@@ -1,0 +1,226 @@
+"""What one viewer may do: the façade as the routes see it.
+
+Routes get a :class:`Desk` and nothing else. It knows who asks, hides what is not theirs as if it
+were not there, and writes every view and export down before it answers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pipeline import runner
+from pipeline.archive import State
+from pipeline.cases.run import KeyRing
+from pipeline.errors import InputError, NotFound
+from pipeline.model import Broadcast, CatalogueEntry, Claim, Dossier
+from pipeline.runner import Parts
+from pipeline.serve import media_cache
+from pipeline.serve.access.roles import Viewer
+from pipeline.serve.access.views import ViewLog
+from pipeline.serve.service import Service, shown, words_of
+from pipeline.serve.system import status
+
+if TYPE_CHECKING:
+    from pipeline.evidence.clip import Clip
+    from pipeline.index.answer import Answer
+
+
+class Office(NamedTuple):
+    """What all viewers of a process share."""
+
+    works: Service
+    """The workspace."""
+    ring: KeyRing
+    """Its secret, for hashed ids in events."""
+    log: ViewLog
+    """Where views are written down."""
+    owners: dict[tuple[str, int], Broadcast]
+    """Descriptions of releases, remembered: they never change."""
+
+
+class Desk:
+    """The workspace within the limits of one viewer.
+
+    Every method raises ``NotAllowed`` where the role lacks the right, before it looks at what
+    was asked for, and ``NotFound`` alike for what is hidden and for what does not exist.
+    """
+
+    def __init__(self, office: Office, viewer: Viewer) -> None:
+        self._office = office
+        self._works = office.works
+        self.viewer = viewer
+
+    # --- search and lists -----------------------------------------------------------------
+
+    def search(self, query: str, **filters: Any) -> Answer:
+        """Claims, words and screen text that match, among what the viewer may see."""
+        self.viewer.require("read")
+        answer = self._works.search(query, **filters, within=self.viewer.within())
+        self._wrote(
+            "searched",
+            "search",
+            query=self._office.ring.hashed("query", query),
+            total=answer.total,
+            shown=[hit.document.doc_id for hit in answer.hits],
+        )
+        return answer
+
+    def broadcasts(self) -> list[dict[str, Any]]:
+        """Finished broadcasts: id, day, release, counts."""
+        if not self.viewer.may("operate"):
+            self.viewer.require("read")
+        entries = self._works.app.archive.catalogue()
+        seen = [entry for entry in entries if not self.viewer.limited or self._theirs(entry)]
+        return [
+            {"broadcast_id": e.broadcast_id, "day": e.day, "release": e.release, "counts": e.counts}
+            for e in sorted(seen, key=lambda e: (e.day, e.broadcast_id))
+        ]
+
+    def _theirs(self, entry: CatalogueEntry) -> bool:
+        known, place = self._office.owners, (entry.prefix, entry.release)
+        if place not in known:
+            known[place] = self._works.app.archive.state_at(entry.prefix).revision.broadcast
+        return self.viewer.sees(known[place])
+
+    # --- one broadcast --------------------------------------------------------------------
+
+    def broadcast(self, broadcast_id: str, *, what: str, screen: bool = True) -> Parts:
+        """Everything about a broadcast; ``what`` is the view that is written down."""
+        state = self.state(broadcast_id)
+        self._wrote("viewed", what, state=state)
+        return runner.parts_of(self._works.app, state, screen=screen)
+
+    def state(self, broadcast_id: str) -> State:
+        """The current state of a broadcast that the viewer may see.
+
+        Raises:
+            NotFound: hidden, or not there. InputError: two merchants have one of this id.
+        """
+        self.viewer.require("read")
+        archive = self._works.app.archive
+        if not self.viewer.limited:
+            return archive.state(broadcast_id)
+        found = []
+        for prefix in archive.prefixes(broadcast_id):
+            revision = archive.revision(prefix)
+            if revision is not None and self.viewer.sees(revision.broadcast):
+                found.append(prefix)
+        if len(found) > 1:
+            raise InputError(f"you have {len(found)} broadcasts of the id {broadcast_id!r}")
+        if not found:
+            raise _no_broadcast(broadcast_id)
+        return archive.state_at(found[0])
+
+    def transcript(self, broadcast_id: str, *, verbatim: bool) -> dict[str, Any]:
+        """Segments with times, as heard or in the normal form."""
+        return words_of(self.broadcast(broadcast_id, what="transcript"), verbatim=verbatim)
+
+    def show(self, broadcast_id: str) -> dict[str, Any]:
+        """A broadcast at a glance."""
+        return shown(self.broadcast(broadcast_id, what="broadcast"))
+
+    def claims(self, broadcast_id: str) -> list[Claim]:
+        """A broadcast's claims in order of time."""
+        found = self.broadcast(broadcast_id, what="claims", screen=False).claims
+        return list(found.claims) if found else []
+
+    # --- one claim ------------------------------------------------------------------------
+
+    def claim(self, claim_id: str) -> Claim:
+        """A claim by its id, of whatever version made it."""
+        state, claim = self._claim(claim_id)
+        self._wrote("viewed", "claim", state=state, claim_id=claim_id)
+        return claim
+
+    def moment(self, claim_id: str) -> tuple[Claim, Parts]:
+        """A claim and its broadcast."""
+        state, claim = self._claim(claim_id)
+        self._wrote("viewed", "moment", state=state, claim_id=claim_id)
+        return claim, runner.parts_of(self._works.app, state)
+
+    def _claim(self, claim_id: str) -> tuple[State, Claim]:
+        self.viewer.require("read")
+        if not self.viewer.limited:
+            prefix, claim = self._works.claim(claim_id)
+            return self._works.app.archive.state_at(prefix), claim
+        try:
+            prefix, claim = self._works.claim(claim_id)
+            state = self._works.app.archive.state_at(prefix)
+        except NotFound as error:
+            raise _no_claim(claim_id) from error
+        if not self.viewer.sees(state.revision.broadcast):
+            raise _no_claim(claim_id)
+        return state, claim
+
+    # --- clips ----------------------------------------------------------------------------
+
+    def clip(self, claim_id: str) -> Clip:
+        """The clip of a claim, made when first asked for; for a page that shows it."""
+        self._claim(claim_id)
+        return media_cache.clip_of(self._works, claim_id)
+
+    def clip_of_span(self, broadcast_id: str, span_ms: tuple[int, int]) -> Clip:
+        """The clip of a span, made when first asked for; for a page that shows it."""
+        return media_cache.clip_of_span(self._works, self.state(broadcast_id), span_ms)
+
+    def fetched(self, clip: Clip, path: Path) -> None:
+        """Write down that a file of a clip leaves, once for the many pieces a player takes."""
+        info = clip.info
+        event = self._event("exported", path.suffix.lstrip("."), broadcast_id=info.broadcast_id)
+        event |= {"span_ms": [info.asked_start_ms, info.asked_end_ms]}
+        event |= {"claim_id": info.claim_id or "", "sha256": info.files.get(path.name, "")}
+        self._office.log.add_once(event, self.viewer.key_id, path.name, event["sha256"])
+
+    # --- orders and the system ------------------------------------------------------------
+
+    def order(self, order_id: str) -> Dossier:
+        """The answer to an order's dispute, from the store alone."""
+        self.viewer.require("orders")
+        dossier = self._works.order(order_id)
+        hashed = self._office.ring.hashed("order", order_id)
+        moments = [moment.claim_id for moment in dossier.moments]
+        self._wrote("viewed", "dossier", order=hashed, verdict=dossier.verdict, shown=moments)
+        return dossier
+
+    def status(self) -> dict[str, Any]:
+        """What is here, what is unfinished, free disk."""
+        self.viewer.require("operate")
+        return {k: v for k, v in status(self._works.app).items() if k != "workspace"}
+
+    def custody(self, day: str) -> list[dict[str, Any]]:
+        """Who looked at what on a UTC day."""
+        self.viewer.require("audit")
+        self._wrote("viewed", "custody", day=day)
+        events = self._office.log.events(day)
+        return sorted(events, key=lambda event: int(event["at_utc_ms"]))
+
+    # --- custody --------------------------------------------------------------------------
+
+    def _wrote(self, event: str, what: str, *, state: State | None = None, **more: Any) -> None:
+        if state is not None:
+            broadcast = state.revision.broadcast
+            more |= {"broadcast_id": broadcast.broadcast_id, "prefix": state.prefix}
+            more |= {"release": state.release.number}
+        self._office.log.add(self._event(event, what, **more))
+
+    def _event(self, event: str, what: str, **more: Any) -> dict[str, Any]:
+        viewer = self.viewer
+        who = {"key_id": viewer.key_id, "name": viewer.name, "role": viewer.role}
+        return {"event": event, "what": what} | who | more
+
+
+def _no_claim(claim_id: str) -> NotFound:
+    """The very words of :meth:`Service.claim`."""
+    return NotFound(
+        f"no claim {claim_id!r} in this workspace",
+        hint="ids stand in `evidence claims BROADCAST` and in search results",
+    )
+
+
+def _no_broadcast(broadcast_id: str) -> NotFound:
+    """The very words of :meth:`Archive.prefix`."""
+    return NotFound(
+        f"no broadcast {broadcast_id!r} in this workspace",
+        hint="`evidence status` lists what is here",
+    )

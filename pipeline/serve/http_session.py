@@ -1,0 +1,81 @@
+"""Signing in with a key, in a browser: the key becomes a signed cookie no script can read."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from pipeline.serve.access.door import COOKIE, Door
+from pipeline.serve.access.gate import client_name
+from pipeline.serve.access.throttle import Throttle
+from pipeline.serve.http_pages import page
+
+router = APIRouter(include_in_schema=False)
+_LONGEST_FORM_BYTES = 4096
+_BY_ADDRESS = Throttle(burst=5, per_minute=1)
+_ALL = Throttle(burst=100, per_minute=60)
+"""Wrong keys, by address and together: a key cannot be guessed, and guessing is not worth a try."""
+
+
+@router.get("/login", response_class=HTMLResponse)
+def login_page(request: Request, next: Annotated[str, Query(max_length=4000)] = "/") -> Response:
+    """Asks for a key."""
+    return page(request, "login.html", next=_inside(next), failed="")
+
+
+@router.post("/login", response_class=HTMLResponse)
+async def login(request: Request) -> Response:
+    """From a key to a session; wrong ones are counted by where they come from."""
+    form = parse_qs((await _body(request)).decode("utf-8", "replace"), max_num_fields=4)
+    after = _inside(form.get("next", ["/"])[0])
+    name = client_name(request)
+    wait_s = max(_BY_ADDRESS.wait_s(name), _ALL.wait_s(""))
+    if wait_s:
+        failed = page(request, "login.html", status_code=429, next=after, failed="throttled")
+        failed.headers["Retry-After"] = str(math.ceil(wait_s))
+        return failed
+    door: Door = request.app.state.door
+    key = door.book.opened_by(form.get("key", [""])[0].strip())
+    if key is None:
+        _BY_ADDRESS.take(name)
+        _ALL.take("")
+        return page(request, "login.html", status_code=401, next=after, failed="wrong_key")
+    value, lasts_s = door.session(key)
+    request.app.state.office.log.add(
+        {"event": "signed_in", "what": "session", "key_id": key.key_id}
+        | {"name": key.name, "role": key.role}
+    )
+    response = RedirectResponse(after, 303)
+    secure = request.url.scheme == "https"
+    response.set_cookie(
+        COOKIE, value, max_age=lasts_s, httponly=True, samesite="lax", secure=secure
+    )
+    return response
+
+
+@router.post("/logout", response_class=HTMLResponse)
+def logout(request: Request) -> Response:
+    """End the session in this browser."""
+    response = RedirectResponse("/login", 303)
+    response.delete_cookie(COOKIE, httponly=True, samesite="lax")
+    return response
+
+
+def _inside(address: str) -> str:
+    """An address on this desk; anything else becomes the first page."""
+    plain = address.startswith("/") and not address.startswith("//")
+    return address if plain and "\\" not in address and address.isprintable() else "/"
+
+
+async def _body(request: Request) -> bytes:
+    """The beginning of a small form; the rest of a long one is not read."""
+    data = b""
+    async for piece in request.stream():
+        data += piece
+        if len(data) > _LONGEST_FORM_BYTES:
+            return b""
+    return data
