@@ -32,17 +32,17 @@ def rule_failures(rule: RunRule, book: RuleBook, units: dict[str, dict[str, str]
     wrong = [
         Failure("does not fire on its example", text)
         for text in rule.rule.examples
-        if not _fires(rule, text, book, setting)
+        if not fires(rule, text, book, setting)
     ]
     return wrong + [
         Failure("fires on its counter-example", text)
         for text in rule.rule.counter_examples
-        if _fires(rule, text, book, setting)
+        if fires(rule, text, book, setting)
     ]
 
 
-def _fires(rule: RunRule, text: str, book: RuleBook, setting: Setting) -> bool:
-    """The rule's own match, before other rules compete for the same words."""
+def fires(rule: RunRule, text: str, book: RuleBook, setting: Setting) -> bool:
+    """Whether the rule matches, before other rules compete for the same words."""
     alone = _Alone(book, rule)
     before, _, last = text.rpartition(" | ")
     context = shape_of(before).text if before else ""

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from pipeline.claims.dialect import plain_speech
+from pipeline.claims.pauses import left_out
 from pipeline.text.normal import normalise
 from pipeline.text.numerals import Number, find_numbers
 
@@ -76,7 +78,7 @@ def shape_of(text: str) -> Shape:
     ends: list[int] = []
     numbers: dict[int, Number] = {}
     at = 0
-    plain, offsets = normal.text, normal.offsets
+    plain, offsets = plain_speech(normal.text), normal.offsets
     for number in find_numbers(plain):
         _copy(plain, at, number.start, offsets, chars, starts, ends)
         begin, stop = normal.original_span(number.start, number.end)
@@ -87,8 +89,10 @@ def shape_of(text: str) -> Shape:
             ends.append(stop)
         at = number.end
     _copy(plain, at, len(plain), offsets, chars, starts, ends)
-    shape = "".join(chars)
     chinese = _HAN.search(plain) is not None
+    if not chinese:
+        numbers = _completed(chars, starts, ends, numbers)
+    shape = "".join(chars)
     if ends and offsets[-1] < ends[-1]:
         ends[-1] = offsets[-1]
     return Shape(
@@ -112,6 +116,20 @@ def _copy(
         stop = offsets[i + 1]
         starts.append(begin)
         ends.append(stop if stop > begin else begin + 1)
+
+
+def _completed(
+    chars: list[str], starts: list[int], ends: list[int], numbers: dict[int, Number]
+) -> dict[int, Number]:
+    """Puts in what the line lacks, each character at a point; the numbers where they are then."""
+    added = left_out("".join(chars))
+    for at, char in reversed(added):
+        chars.insert(at, char)
+        starts.insert(at, starts[at])
+        ends.insert(at, starts[at])
+    if not added:
+        return numbers
+    return {at + sum(a.at <= at for a in added): n for at, n in numbers.items()}
 
 
 def _clauses(shape: str, chinese: bool) -> tuple[Clause, ...]:
