@@ -57,4 +57,4 @@ def stage(workspace: str, prefix: str, name: StageName) -> str:
 def publish(workspace: str, prefix: str) -> int:
     """Release what was made and make it searchable; how many documents."""
     app = _app(workspace)
-    return runner.publish(app, finish(app.context(), prefix))
+    return runner.publish(app, finish(app.context(), prefix), tell=print)

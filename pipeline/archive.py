@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, unquote
@@ -54,6 +55,15 @@ def prefix_of(broadcast_id: str, *, platform: str, merchant_id: str) -> str:
     """Where a broadcast's objects lie, without a trailing slash."""
     parts = (encoded(platform), encoded(merchant_id), encoded(broadcast_id))
     return "/".join((shard(broadcast_id), *parts))
+
+
+class Listed(NamedTuple):
+    """What the catalogue's listing alone tells of a broadcast."""
+
+    broadcast_id: str
+    prefix: str
+    day: str
+    release: int
 
 
 class State(NamedTuple):
@@ -263,6 +273,26 @@ class Archive:
         name = name if len(name) < 240 else f"{sha256_hex(name.encode())}~r{entry.release:06d}"
         self.store.put_if_absent(f"catalogue/{entry.day}/{name}.json", _body(entry))
         return entry
+
+    def days(self, day: str = "") -> Iterator[tuple[str, list[Listed]]]:
+        """Each day's broadcasts with their newest release there; one day in memory at a time.
+
+        An amended broadcast that moved to another day is still listed on its former one: its
+        state says where it belongs.
+        """
+        stats = self.store.list(f"catalogue/{day}/" if day else "catalogue/")
+        for of_day, group in groupby(stats, key=lambda stat: stat.key.split("/")[1]):
+            newest = {stat.key.rpartition("~r")[0]: stat.key for stat in group}
+            yield of_day, [self._listed(of_day, key) for key in newest.values()]
+
+    def _listed(self, day: str, key: str) -> Listed:
+        stem, _, number = key.rpartition("/")[2].removesuffix(".json").rpartition("~r")
+        parts = stem.split("~")
+        if len(parts) == 4 and all(parts):
+            prefix = "/".join(parts)
+            return Listed(broadcast_id_of(prefix), prefix, day, int(number))
+        entry = self._load(key, CatalogueEntry)  # an id was too long to stand in the key
+        return Listed(entry.broadcast_id, entry.prefix, day, entry.release)
 
     def catalogue(self, day: str = "") -> Iterator[CatalogueEntry]:
         """The newest entry of each broadcast, by day; all days when ``day`` is empty."""

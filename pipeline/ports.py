@@ -160,8 +160,26 @@ class ClaimVerifier(Protocol):
         """
 
 
+class Held(NamedTuple):
+    """What an index holds of one broadcast in one partition."""
+
+    broadcast_id: str
+    """Which."""
+    oldest_release: int
+    """The lowest release that one of its documents was read from."""
+    newest_release: int
+    """The highest; both are equal where nothing was left half done."""
+    documents: int
+    """Documents there are."""
+    expected: int
+    """Documents there should be, by the broadcast's own summary; 0 without one."""
+
+
 class EvidenceIndex(Protocol):
-    """A disposable view over the store, for search. Documents and hits: ``pipeline.index``."""
+    """A disposable view over the store, for search. Documents and hits: ``pipeline.index``.
+
+    It is kept in partitions by broadcast day, each made anew and switched on its own.
+    """
 
     def ensure(self) -> None:
         """Make the index if it is not there.
@@ -171,14 +189,17 @@ class EvidenceIndex(Protocol):
         """
 
     def put(self, documents: Iterable[Any]) -> int:
-        """Write documents, replacing those of the same id; how many.
+        """Write documents, replacing those of the same id and day; how many.
 
         Raises:
             PartialWrite: names the documents that failed. IndexUnavailable.
         """
 
-    def drop(self, broadcast_id: str, *, keep: Collection[str] = ()) -> int:
-        """Remove a broadcast's documents but those of the ids to ``keep``; how many."""
+    def drop(self, broadcast_id: str, *, keep: Collection[str] = (), day: str = "") -> int:
+        """Remove a broadcast's documents; how many.
+
+        Those of the ids to ``keep`` stay: in the partition of ``day`` alone, where it is given.
+        """
 
     def search(self, query: Any) -> Any:
         """Answer a query.
@@ -187,5 +208,17 @@ class EvidenceIndex(Protocol):
             QueryError, IndexUnavailable.
         """
 
-    def swap(self, documents: Iterable[Any]) -> int:
-        """Build a new index from all documents and switch to it at once; how many."""
+    def swap(self, partitions: Iterable[tuple[str, Iterable[Any]]], *, whole: bool = False) -> int:
+        """Make each partition anew beside the one that serves, then switch; how many documents.
+
+        A partition given without documents is dropped. With ``whole`` all are switched in one
+        step at the end, and those not named are dropped. Until the switch the old one serves,
+        also when this process is killed; what others write meanwhile may be in the old one
+        alone, so the caller compares once more afterwards.
+        """
+
+    def partitions(self) -> list[str]:
+        """The days that have documents, in order."""
+
+    def inventory(self, day: str) -> Iterator[Held]:
+        """What a partition holds, by broadcast id."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +11,8 @@ from pipeline.archive import State
 from pipeline.bootstrap import Application
 from pipeline.errors import InputError
 from pipeline.index import run as index_room
+from pipeline.index.documents import Document, documents_of
+from pipeline.index.patience import Tell, patiently
 from pipeline.ingest import fetch
 from pipeline.ingest import run as ingest_room
 from pipeline.ingest.formats import parse_broadcast
@@ -45,8 +47,14 @@ class Parts(NamedTuple):
     claims: ClaimSet | None
 
 
-def process(app: Application, request: Request, *, progress: Progress | None = None) -> State:
-    """The whole way: take in, run every stage, release, index.
+def process(
+    app: Application,
+    request: Request,
+    *,
+    progress: Progress | None = None,
+    tell: Tell | None = None,
+) -> State:
+    """The whole way: take in, run every stage, release, index. ``tell`` hears of waiting.
 
     Raises:
         EvidenceError: see :func:`take_in` and :func:`pipeline.plan.run_stage`.
@@ -54,7 +62,7 @@ def process(app: Application, request: Request, *, progress: Progress | None = N
     taken = take_in(app, request)
     with app.working_on(taken.revision.broadcast.broadcast_id):
         state = run_all(app.context(progress), taken.prefix)
-        publish(app, state)
+        publish(app, state, tell=tell)
     return state
 
 
@@ -178,15 +186,28 @@ def parts_of(app: Application, state: State, *, screen: bool = True) -> Parts:
     )
 
 
-def publish(app: Application, state: State) -> int:
-    """Make a finished broadcast searchable; how many documents."""
+def documents(app: Application, state: State) -> Iterator[Document]:
+    """Everything about a broadcast that an index holds, from the store alone."""
     parts = parts_of(app, state)
-    return index_room.index_broadcast(
-        app.index,
+    return documents_of(
         state.revision,
         transcript=parts.transcript,
         screen=parts.screen,
         claims=parts.claims,
         release=state.release.number,
         packs={o.stage: o.key for o in state.release.outputs},
+    )
+
+
+def publish(app: Application, state: State, *, tell: Tell | None = None) -> int:
+    """Make a finished broadcast searchable, waiting for an index that is away; how many documents.
+
+    Raises:
+        IndexUnavailable: it was away for longer than ``index.wait_s``. MappingConflict, PartialWrite.
+    """
+    made = list(documents(app, state))
+    return patiently(
+        lambda: index_room.index_documents(app.index, made),
+        wait_s=app.settings.index.wait_s,
+        tell=tell or (lambda text: None),
     )

@@ -76,6 +76,11 @@ class IndexSettings(_Part):
     """For ``elasticsearch``."""
     timeout_s: int = 30
     """For ``elasticsearch``."""
+    wait_s: int = Field(default=300, ge=0)
+    """How long a processed broadcast waits for an index that is away, before it is left to a
+    later ``reconcile``."""
+    reconcile_most_pm: int = Field(default=200, ge=0, le=1000)
+    """``reconcile --apply`` refuses to change more than this share of the broadcasts."""
 
 
 class TranscribeSettings(_Part):
@@ -140,6 +145,34 @@ class ClipSettings(_Part):
     """Longest clip."""
 
 
+class AuthoritySettings(_Part):
+    """One RFC 3161 time-stamp authority."""
+
+    name: str
+    """How it is called in reports and in what others are given to trust."""
+    url: str
+    """Where requests are posted (``http://`` or ``https://``)."""
+    ca_file: str
+    """PEM of the certificates that its tokens are checked against before they are kept."""
+
+
+class SealSettings(_Part):
+    """Sealing bundles. Without any of the keys, the workspace's own key signs."""
+
+    key_file: str = ""
+    """PEM of an Ed25519 private key."""
+    key: SecretStr = SecretStr("")
+    """The PEM itself; set it as ``EVIDENCE_SEAL__KEY`` and never in a file."""
+    kms_command: tuple[str, ...] = ()
+    """A command that reads bytes and prints their signature: the key stays in its service."""
+    kms_public_key: str = ""
+    """Public half of that key, 64 hex digits."""
+    authorities: tuple[AuthoritySettings, ...] = ()
+    """Asked for a time-stamp of every bundle; at most nine."""
+    authority_timeout_s: int = Field(default=20, ge=1)
+    """For one request."""
+
+
 class Settings(BaseSettings):
     """The whole tree."""
 
@@ -163,6 +196,8 @@ class Settings(BaseSettings):
     """Claims."""
     clip: ClipSettings = ClipSettings()
     """Clips."""
+    seal: SealSettings = SealSettings()
+    """Sealed bundles."""
     retention_days: int = Field(default=1095, ge=1)
     """Kept at least this long from the end of the broadcast (three years)."""
     viewer_latency_ms: int = 10_000

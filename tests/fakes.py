@@ -37,7 +37,7 @@ from pipeline.index.nodes import (
 )
 from pipeline.ingest.keys import checked, checked_prefix
 from pipeline.model import Box, Claim, Verification
-from pipeline.ports import Heard, ObjectStat, SeenText
+from pipeline.ports import Heard, Held, ObjectStat, SeenText
 from pipeline.provenance import sha256_hex
 from pipeline.text.tokens import Tokens, index_tokens, squash
 
@@ -131,30 +131,58 @@ class ScanIndex:
     """Documents in a dictionary, every query a plain scan: the meaning the real ones must have."""
 
     def __init__(self) -> None:
-        self.documents: dict[str, Document] = {}
+        self.days: dict[str, dict[str, Document]] = {}
+
+    @property
+    def documents(self) -> list[Document]:
+        """All of them."""
+        return [d for held in self.days.values() for d in held.values()]
 
     def ensure(self) -> None:
         """Nothing to make."""
 
     def put(self, documents: Iterable[Document]) -> int:
-        """Replace by id."""
+        """Replace by day and id."""
         given = list(documents)
-        self.documents |= {d.doc_id: d for d in given}
+        for d in given:
+            self.days.setdefault(d.day, {})[d.doc_id] = d
         return len(given)
 
-    def drop(self, broadcast_id: str, *, keep: Collection[str] = ()) -> int:
+    def drop(self, broadcast_id: str, *, keep: Collection[str] = (), day: str = "") -> int:
         """Forget a broadcast."""
-        ids = [d.doc_id for d in self.documents.values() if d.broadcast_id == broadcast_id]
-        gone = [doc_id for doc_id in ids if doc_id not in keep]
-        for doc_id in gone:
-            del self.documents[doc_id]
+        gone = [
+            d
+            for d in self.documents
+            if d.broadcast_id == broadcast_id and not (d.doc_id in keep and day in ("", d.day))
+        ]
+        for d in gone:
+            del self.days[d.day][d.doc_id]
         return len(gone)
 
-    def swap(self, documents: Iterable[Document]) -> int:
-        """All at once, or not at all."""
-        built = {d.doc_id: d for d in documents}
-        self.documents = built
-        return len(built)
+    def swap(
+        self, partitions: Iterable[tuple[str, Iterable[Document]]], *, whole: bool = False
+    ) -> int:
+        """Each at once, or all at once."""
+        written, built = 0, dict[str, dict[str, Document]]()
+        for day, documents in partitions:
+            built[day] = {d.doc_id: d for d in documents}
+            written += len(built[day])
+            self.days = self.days if whole else self.days | built
+        self.days = built if whole else self.days
+        return written
+
+    def partitions(self) -> list[str]:
+        """Days that hold something."""
+        return sorted(day for day, held in self.days.items() if held)
+
+    def inventory(self, day: str) -> Iterator[Held]:
+        """Counted by broadcast."""
+        here = list(self.days.get(day, {}).values())
+        for name in sorted({d.broadcast_id for d in here}):
+            own = [d for d in here if d.broadcast_id == name]
+            releases = [d.release for d in own]
+            expected = [d.summary.documents for d in own if d.summary is not None]
+            yield Held(name, min(releases), max(releases), len(own), max(expected, default=0))
 
     def count(self) -> int:
         """How many."""
@@ -182,7 +210,7 @@ class ScanIndex:
         )
 
     def _matches(self, node: Node) -> Iterable[tuple[int, Document]]:
-        for document in self.documents.values():
+        for document in self.documents:
             for level in range(levels(node)):
                 if document.kind != "broadcast" and _matches(node, document, level):
                     yield level, document
@@ -190,9 +218,7 @@ class ScanIndex:
 
     def _coverage(self, node: Node) -> SearchCoverage:
         scope = broadcast_scope(node)
-        summed = [
-            d for d in self.documents.values() if d.summary is not None and _matches(scope, d, 0)
-        ]
+        summed = [d for d in self.documents if d.summary is not None and _matches(scope, d, 0)]
         worst = [d for d in summed if d.summary is not None and d.summary.listened_pm < 1000]
         worst.sort(key=lambda d: (d.summary.listened_pm if d.summary else 0, d.broadcast_id))
         names = ("duration_ms", "listened_ms", "speech_ms")

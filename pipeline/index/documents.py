@@ -120,6 +120,8 @@ class Summary(Frozen):
     """Recognised speech."""
     gaps: tuple[Gap, ...] = Field(default_factory=tuple)
     """Spans in which words may be missing."""
+    documents: int = 0
+    """Documents that the broadcast has in an index, this one included."""
 
     @property
     def listened_pm(self) -> int:
@@ -264,11 +266,19 @@ def _broadcast_document(given: Given) -> Document:
     )
 
 
+def _count(given: Given) -> int:
+    """How many documents :func:`documents_of` gives."""
+    texts = [segment.text for segment in (given.transcript.segments if given.transcript else ())]
+    texts += [line.text for line in (given.screen.lines if given.screen else ())]
+    claims = len(given.claims.claims) if given.claims else 0
+    return 1 + claims + sum(bool(text.strip()) for text in texts)
+
+
 def _summary(given: Given, span: Span) -> Summary:
     """Listened to: everything but the gaps in which words may be missing."""
-    transcript = given.transcript
+    transcript, documents = given.transcript, _count(given)
     if transcript is None:
-        return Summary(duration_ms=span.length_ms, listened_ms=0)
+        return Summary(duration_ms=span.length_ms, listened_ms=0, documents=documents)
     missing = tuple(g for g in transcript.gaps if g.missing)
     lost = sum(span.overlap_ms(hole) for hole in union(g.span for g in missing))
     unseen = span.length_ms - span.overlap_ms(Span(0, transcript.duration_ms or span.end_ms))
@@ -278,6 +288,7 @@ def _summary(given: Given, span: Span) -> Summary:
         listened_ms=max(0, span.length_ms - lost - unseen),
         speech_ms=speech,
         gaps=missing,
+        documents=documents,
     )
 
 

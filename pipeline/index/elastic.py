@@ -1,36 +1,33 @@
-"""The index in Elasticsearch 8, through its official client; the only module that imports it.
+"""The index in Elasticsearch 8, through its official client.
 
-A versioned index stands behind an alias. A rebuild fills a new index and moves the alias
-in one step; a rebuild that is killed leaves the old index serving, and what it left behind
-is removed by the next.
+Each broadcast day has a versioned index behind the alias that searches use. A rebuild fills
+a new index and moves the aliases in one step; a rebuild that is killed leaves the old index
+serving, and what it left behind is removed by the day's next.
 """
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import (
-    ConfigError,
-    IndexingError,
-    IndexUnavailable,
-    MappingConflict,
-)
+from pipeline.errors import ConfigError
 from pipeline.index.answer import Answer, SearchRequest
-from pipeline.index.documents import Document
-from pipeline.index.elastic_bulk import Action, write_all
-from pipeline.index.elastic_schema import SCHEMA_VERSION, mappings, source_of
-from pipeline.index.elastic_search import answer
+from pipeline.index.documents import UNDATED, Document
+from pipeline.index.elastic_bulk import Action, Send, write_all
+from pipeline.index.elastic_errors import BUSY, translated
+from pipeline.index.elastic_indices import Indices
+from pipeline.index.elastic_schema import source_of
+from pipeline.index.elastic_search import answer, days, held, places
+from pipeline.ports import Held
 from pipeline.settings import IndexSettings
 
 if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
 
-_PAGE = 1000
-_FILLING = "-filling"
+_SHARD_WAIT = "10s"
+"""How long one bulk request waits for a missing primary shard before it is refused."""
 
 
 class ElasticIndex:
@@ -41,9 +38,9 @@ class ElasticIndex:
     """
 
     def __init__(self, settings: IndexSettings) -> None:
-        self._settings = settings
         self._alias = settings.alias
         self._client = _client(settings)
+        self._indices = Indices(self._client, settings)
         self._known = False
 
     def ensure(self) -> None:
@@ -52,33 +49,34 @@ class ElasticIndex:
         Raises:
             MappingConflict: it was made by another schema version. IndexUnavailable.
         """
-        if self._known:
-            return
-        with _translated():
-            if not self._client.indices.exists_alias(name=self._alias):
-                self._create(f"{self._alias}-000001", alias=self._alias)
-            self._check()
-        self._known = True
+        if not self._known:
+            with translated():
+                self._indices.ensure()
+            self._known = True
 
     def put(self, documents: Iterable[Document]) -> int:
-        """Write documents, replacing those of the same id; how many.
+        """Write documents, replacing those of the same id and day; how many.
 
         Raises:
             PartialWrite, IndexUnavailable, MappingConflict.
         """
         self.ensure()
-        written = write_all(_puts(documents), self._send(self._alias))
-        self._refresh(self._alias)
+        opened: set[str] = set()
+        written = write_all(self._puts(documents, opened), self._send())
+        self._refresh(opened)
         return written
 
-    def drop(self, broadcast_id: str, *, keep: Collection[str] = ()) -> int:
-        """Remove a broadcast's documents but those of the ids to ``keep``; how many."""
+    def drop(self, broadcast_id: str, *, keep: Collection[str] = (), day: str = "") -> int:
+        """Remove a broadcast's documents but those to keep (of ``day``, where given); how many."""
         self.ensure()
         kept = frozenset(keep)
-        ids = [doc_id for doc_id in self._ids(broadcast_id) if doc_id not in kept]
-        write_all((("delete", doc_id, None) for doc_id in ids), self._send(self._alias))
-        self._refresh(self._alias)
-        return len(ids)
+        with translated():
+            found = list(places(self._client, self._alias, broadcast_id))
+        gone = [p for p in found if not (p.doc_id in kept and day in ("", p.day))]
+        actions = (Action("delete", self._indices.of_day(p.day), p.doc_id, None) for p in gone)
+        write_all(actions, self._send())
+        self._refresh({place.day for place in gone})
+        return len(gone)
 
     def search(self, query: SearchRequest) -> Answer:
         """Answer a query.
@@ -87,142 +85,112 @@ class ElasticIndex:
             QueryError, IndexUnavailable, MappingConflict.
         """
         self.ensure()
-        with _translated():
+        with translated():
             return answer(self._client, self._alias, query)
 
-    def swap(self, documents: Iterable[Document]) -> int:
-        """Build a new index from all documents and move the alias to it; how many.
-
-        What other processes write to the old index meanwhile is not in the new one: a
-        rebuild ends by indexing again what was processed since it began.
-        """
-        name = f"{self._alias}-{uuid.uuid4().hex[:12]}"
-        with _translated():
-            self._create(name, alias=f"{name}{_FILLING}")
+    def swap(
+        self, partitions: Iterable[tuple[str, Iterable[Document]]], *, whole: bool = False
+    ) -> int:
+        """Make days anew in indices of their own, then move the aliases; how many documents."""
+        if not whole:
+            self.ensure()
+        written, ready = 0, dict[str, str | None]()
         try:
-            written = write_all(_puts(documents), self._send(f"{name}{_FILLING}"))
-            with _translated():
-                self._serve(name)
+            for day, documents in partitions:
+                written += self._fill(day, documents, ready)
+                if not whole:
+                    self._serve(ready)
+                    ready.clear()
+            if whole:
+                if ready.get(UNDATED) is None:
+                    with translated():
+                        ready[UNDATED] = self._indices.create_filling(UNDATED)[0]
+                self._serve(ready, alone=True)
         except BaseException:
-            with _translated():
-                self._client.indices.delete(index=name, ignore_unavailable=True)
+            self._abandon(ready)
             raise
         self._known = True
         return written
 
+    def partitions(self) -> list[str]:
+        """The days that have documents, in order."""
+        self.ensure()
+        with translated():
+            return days(self._client, self._alias)
+
+    def inventory(self, day: str) -> Iterator[Held]:
+        """What a partition holds, by broadcast id."""
+        self.ensure()
+        with translated():
+            found = list(held(self._client, self._indices.of_day(day)))
+        yield from found
+
     def count(self) -> int:
         """Documents in the index, summaries included."""
         self.ensure()
-        with _translated():
+        with translated():
             return int(self._client.count(index=self._alias)["count"])
 
     def remove(self) -> None:
         """Delete every index of this alias. The object store still has everything."""
-        with _translated():
-            for name in self._own():
-                self._client.indices.delete(index=name, ignore_unavailable=True)
+        with translated():
+            for own in self._indices.own():
+                self._indices.delete(own.name)
         self._known = False
 
-    def _create(self, name: str, *, alias: str) -> None:
-        """An empty index; all writes go through an alias, so that none can make an index."""
-        from elasticsearch import BadRequestError
+    def _fill(self, day: str, documents: Iterable[Document], ready: dict[str, str | None]) -> int:
+        """A day's new index, entered in ``ready``; None there where it has no documents."""
+        rest = iter(documents)
+        first = next(rest, None)
+        ready[day] = None
+        if first is None and day != UNDATED:
+            return 0
+        with translated():
+            ready[day], filling = self._indices.create_filling(day)
+        given = rest if first is None else chain((first,), rest)
+        actions = (Action("index", filling, d.doc_id, source_of(d)) for d in given)
+        return write_all(actions, self._send())
 
-        serving = alias == self._alias
-        body = mappings()
-        body["_meta"]["alias"] = self._alias
-        settings = {
-            "number_of_shards": self._settings.shards,
-            "number_of_replicas": self._settings.replicas if serving else 0,
-            "refresh_interval": "1s" if serving else "-1",
-        }
-        try:
-            self._client.indices.create(
-                index=name,
-                mappings=body,
-                settings=settings,
-                aliases={alias: {"is_write_index": True}},
-            )
-        except BadRequestError as error:  # another process was first
-            if error.error != "resource_already_exists_exception" or not serving:
-                raise
+    def _serve(self, ready: dict[str, str | None], *, alone: bool = False) -> None:
+        with translated():
+            self._indices.serve(ready, alone=alone)
 
-    def _serve(self, name: str) -> None:
-        """Move the alias to a filled index and remove what stood behind it."""
-        self._client.indices.put_settings(
-            index=name,
-            settings={
-                "number_of_replicas": self._settings.replicas,
-                "refresh_interval": "1s",
-            },
-        )
-        self._client.indices.refresh(index=name)
-        old = [other for other in self._own() if other != name]
-        add = {"add": {"index": name, "alias": self._alias, "is_write_index": True}}
-        filled = {"remove": {"index": name, "alias": f"{name}{_FILLING}"}}
-        gone = [{"remove_index": {"index": other}} for other in old]
-        self._client.indices.update_aliases(actions=[add, filled, *gone])
+    def _abandon(self, ready: dict[str, str | None]) -> None:
+        with translated():
+            for name in ready.values():
+                if name is not None:
+                    self._indices.delete(name)
 
-    def _own(self) -> list[str]:
-        """The indices made for this alias, serving or left behind."""
-        found = self._client.indices.get_mapping(index=f"{self._alias}-*")
-        return [
-            name
-            for name, entry in found.items()
-            if entry["mappings"].get("_meta", {}).get("alias") == self._alias
-        ]
+    def _puts(self, documents: Iterable[Document], opened: set[str]) -> Iterator[Action]:
+        for document in documents:
+            if document.day not in opened:
+                with translated():
+                    self._indices.open_day(document.day)
+                opened.add(document.day)
+            index = self._indices.of_day(document.day)
+            yield Action("index", index, document.doc_id, source_of(document))
 
-    def _check(self) -> None:
-        found = self._client.indices.get_mapping(index=self._alias)
-        for name, entry in found.items():
-            schema = entry["mappings"].get("_meta", {}).get("schema", "unknown")
-            if schema != SCHEMA_VERSION:
-                raise MappingConflict(
-                    f"index {name} has schema {schema}, this program writes {SCHEMA_VERSION}",
-                    hint="run: evidence rebuild",
-                )
-
-    def _ids(self, broadcast_id: str) -> Iterator[str]:
-        after: list[Any] | None = None
-        while True:
-            with _translated():
-                page = self._client.search(
-                    index=self._alias,
-                    query={"term": {"broadcast_id": broadcast_id}},
-                    sort=[{"doc_id": "asc"}],
-                    size=_PAGE,
-                    source=False,
-                    search_after=after,
-                )["hits"]["hits"]
-            yield from (hit["sort"][0] for hit in page)
-            if len(page) < _PAGE:
-                return
-            after = page[-1]["sort"]
-
-    def _send(self, index: str) -> Any:
+    def _send(self) -> Send:
         from elasticsearch import ApiError
 
-        def send(lines: list[Any]) -> dict[str, Any] | None:
-            with _translated():
+        def send(lines: list[Any]) -> dict[str, Any] | str:
+            with translated():
                 try:
                     reply: dict[str, Any] = self._client.bulk(
-                        index=index, operations=lines, require_alias=True
+                        operations=lines, require_alias=True, timeout=_SHARD_WAIT
                     ).body
                 except ApiError as error:
-                    if error.status_code in (429, 503):
-                        return None
+                    if error.status_code in BUSY:
+                        return error.error
                     raise
                 return reply
 
         return send
 
-    def _refresh(self, index: str) -> None:
-        with _translated():
-            self._client.indices.refresh(index=index)
-
-
-def _puts(documents: Iterable[Document]) -> Iterator[Action]:
-    for document in documents:
-        yield "index", document.doc_id, source_of(document)
+    def _refresh(self, opened: Iterable[str]) -> None:
+        with translated():
+            for day in opened:
+                self._client.indices.refresh(index=self._indices.of_day(day))
 
 
 def _client(settings: IndexSettings) -> Elasticsearch:
@@ -250,48 +218,3 @@ def _client(settings: IndexSettings) -> Elasticsearch:
         raise ConfigError(
             f"index settings: {error}", hint="see index.url, index.ca_file"
         ) from error
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """The client's exceptions as the pipeline's own."""
-    from elasticsearch import ApiError, SerializationError, SSLError, TransportError
-
-    try:
-        yield
-    except SSLError as error:
-        raise ConfigError(
-            f"the search cluster's certificate was not accepted: {error.message}",
-            hint="set index.ca_file to the authority's PEM file",
-        ) from error
-    except SerializationError as error:
-        raise IndexingError(
-            f"the search cluster's reply cannot be read: {error.message}"
-        ) from error
-    except TransportError as error:
-        raise IndexUnavailable(
-            f"the search cluster did not answer: {error.message}",
-            hint="check index.url and that the cluster runs; orders and clips work without it",
-        ) from error
-    except ApiError as error:
-        raise _api_error(error.status_code, error.error, str(error.body)[:500]) from error
-
-
-def _api_error(status: int, kind: str, body: str) -> IndexingError:
-    """The class for a refusal of the server."""
-    if status == 401 or (status == 403 and "security" in body):
-        return IndexingError(
-            "the search cluster refused the credentials", hint="check index.api_key"
-        )
-    if "cluster_block_exception" in kind or "cluster_block" in body:
-        return IndexUnavailable(
-            f"the search cluster is blocked: {body}",
-            hint="free disk on the cluster, then try again",
-        )
-    if status == 404:
-        return IndexUnavailable(f"no such index: {kind}", hint="run: evidence rebuild")
-    if status in (408, 429, 502, 503, 504):
-        return IndexUnavailable(f"the search cluster is busy: {kind}", hint="try again in a moment")
-    if "mapping" in kind or "mapping" in body[:200]:
-        return MappingConflict(f"{kind}: {body}", hint="run: evidence rebuild")
-    return IndexingError(f"the search cluster answered {status}: {kind}: {body}")

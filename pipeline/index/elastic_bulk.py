@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from pipeline.errors import IndexUnavailable, PartialWrite
+from pipeline.index.elastic_errors import advice
 from pipeline.provenance import sha256_hex
 
 BATCH = 500
@@ -18,10 +19,19 @@ _LONGEST_ID_BYTES = 480
 _BUSY = frozenset({429, 503})
 _MOST_NAMED = 1000
 
-Action = tuple[str, str, dict[str, Any] | None]
-"""``(operation, id, source)``; operation ``index`` or ``delete``."""
-Send = Callable[[list[Any]], dict[str, Any] | None]
-"""Sends one bulk body; None when the whole request was refused for now."""
+
+class Action(NamedTuple):
+    """One line of a bulk request."""
+
+    operation: Literal["index", "delete"]
+    alias: str
+    """Written through."""
+    doc_id: str
+    source: dict[str, Any] | None
+
+
+Send = Callable[[list[Any]], dict[str, Any] | str]
+"""Sends one bulk body; a word for the reason when the whole request was refused for now."""
 
 
 def safe_id(doc_id: str) -> str:
@@ -57,41 +67,42 @@ def write_all(
 def _write_batch(batch: list[Action], send: Send, sleep: Callable[[float], None]) -> dict[str, str]:
     """One batch, its busy items again and again with growing waits; the items refused for good."""
     failed: dict[str, str] = {}
-    waiting, wait_s = batch, _FIRST_WAIT_S
+    waiting, wait_s, why = batch, _FIRST_WAIT_S, ""
     for _ in range(TRIES):
         reply = send([line for action in waiting for line in _lines(action)])
-        if reply is not None:
-            waiting = list(_sort_out(waiting, reply, failed))
+        if isinstance(reply, str):
+            why = reply
+        else:
+            busy = list(_sort_out(waiting, reply, failed))
+            waiting, why = [action for action, _ in busy], busy[0][1] if busy else ""
         if not waiting:
             return failed
         sleep(wait_s)
         wait_s = min(_MOST_WAIT_S, wait_s * 2)
     raise IndexUnavailable(
-        f"the search cluster refused {len(waiting)} documents {TRIES} times, it is overloaded",
-        hint="nothing is lost; try again later, or give the cluster more room",
+        f"the search cluster refused {len(waiting)} documents {TRIES} times: {why}",
+        hint=advice(why),
     )
 
 
 def _lines(action: Action) -> Iterator[Any]:
-    operation, doc_id, source = action
-    yield {operation: {"_id": safe_id(doc_id)}}
-    if source is not None:
-        yield source
+    yield {action.operation: {"_index": action.alias, "_id": safe_id(action.doc_id)}}
+    if action.source is not None:
+        yield action.source
 
 
 def _sort_out(
     sent: list[Action], reply: dict[str, Any], failed: dict[str, str]
-) -> Iterator[Action]:
-    """The items to try again; those refused for good are added to ``failed``."""
+) -> Iterator[tuple[Action, str]]:
+    """The items to try again, with the reason; those refused for good are added to ``failed``."""
     for action, item in zip(sent, reply["items"], strict=True):
-        result = item[action[0]]
-        status = int(result["status"])
-        if result.get("error", {}).get("type") == "index_not_found_exception":
+        result = item[action.operation]
+        status, error = int(result["status"]), result.get("error", {})
+        if error.get("type") == "index_not_found_exception":
             raise IndexUnavailable(
                 "the index is gone, or another rebuild replaced it", hint="run: evidence rebuild"
             )
-        if status in _BUSY:
-            yield action
-        elif status >= 300 and not (action[0] == "delete" and status == 404):
-            error = result.get("error", {})
-            failed[action[1]] = f"{error.get('type', status)}: {error.get('reason', '')}"[:300]
+        if status in _BUSY or error.get("type") == "cluster_block_exception":
+            yield action, str(error.get("type", status))
+        elif status >= 300 and not (action.operation == "delete" and status == 404):
+            failed[action.doc_id] = f"{error.get('type', status)}: {error.get('reason', '')}"[:300]

@@ -22,7 +22,7 @@ from pipeline.index.nodes import (
 from pipeline.index.sqlite_schema import RANK
 from pipeline.text.tokens import TOKENS_VERSION, Phrase, column_tokens, index_tokens
 
-SCHEMA_VERSION = f"1.{TOKENS_VERSION}"
+SCHEMA_VERSION = f"2.{TOKENS_VERSION}"
 """Kept in the mapping's ``_meta``; another version asks for a rebuild."""
 
 MOST_EXPANSIONS = 20_000
@@ -53,7 +53,8 @@ def mappings() -> dict[str, Any]:
     fields |= {name: dict(_WORDS) for name in ("grams", "stems", "sounds", "value", "product")}
     fields["ones"] = {**_WORDS, "index_options": "docs"}
     fields["rank"] = {"type": "byte"}
-    fields["day_number"] = fields["listened_pm"] = {"type": "integer"}
+    for name in ("day_number", "listened_pm", "release", "documents"):
+        fields[name] = {"type": "integer"}
     fields["needs_review"] = {"type": "boolean"}
     fields["amounts"] = {
         "dynamic": "strict",
@@ -77,9 +78,13 @@ def source_of(document: Document) -> dict[str, Any]:
     source = {name: getattr(d, name) for name in _KEYWORDS}
     source |= {"rank": RANK[d.kind], "day_number": d.day_number, "needs_review": d.needs_review}
     source |= {"start_ms": d.start_ms, "wall_utc_ms": d.wall_utc_ms, "local_ms": d.local_ms}
-    source |= {"amounts": amounts, "body": d.model_dump_json(exclude_defaults=True)}
+    source |= {
+        "amounts": amounts,
+        "release": d.release,
+        "body": d.model_dump_json(exclude_defaults=True),
+    }
     if d.summary is not None:
-        for name in ("duration_ms", "listened_ms", "speech_ms", "listened_pm"):
+        for name in ("duration_ms", "listened_ms", "speech_ms", "listened_pm", "documents"):
             source[name] = getattr(d.summary, name)
     if d.kind != "broadcast":
         source |= index_tokens(d.text, *d.also)._asdict()

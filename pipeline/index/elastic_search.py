@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.index.answer import FACETS, Answer, FacetCount, SearchCoverage, SearchRequest
 from pipeline.index.documents import Document
@@ -17,12 +18,18 @@ from pipeline.index.hits import (
     write_cursor,
 )
 from pipeline.index.nodes import And, Keyword, broadcast_scope
+from pipeline.ports import Held
 
 if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
 
 _KEEP_ALIVE = "5m"
 _PAST_EVERY_PLACE = 2**62
+_WHOLE = {"allow_partial_search_results": False}
+"""Part of the index may never answer for all of it: a red cluster is an error."""
+_VALUES_OF_A_SHARD = 5000
+"""Values each day counts before the commonest are chosen: exact up to here, bounded beyond."""
+_PAGE = 1000
 _SUMS = ("duration_ms", "listened_ms", "speech_ms")
 
 
@@ -58,7 +65,8 @@ def _body(request: SearchRequest) -> dict[str, Any]:
     """One hit more than the page, to know whether there is another."""
     aggregations: dict[str, Any] = {}
     if request.facets:
-        aggregations = {f: {"terms": {"field": f, "size": MOST_FACET_VALUES}} for f in FACETS}
+        counted = {"size": MOST_FACET_VALUES, "shard_size": _VALUES_OF_A_SHARD}
+        aggregations = {f: {"terms": {"field": f, **counted}} for f in FACETS}
     body: dict[str, Any] = {
         "query": scored(request.node),
         "sort": SORT,
@@ -66,6 +74,7 @@ def _body(request: SearchRequest) -> dict[str, Any]:
         "source": {"includes": ["body"]},
         "track_total_hits": True,
         "track_scores": True,
+        **_WHOLE,
     }
     if request.collapse:
         groups = {"cardinality": {"field": request.collapse, "precision_threshold": 40_000}}
@@ -145,6 +154,7 @@ def _coverage(client: Elasticsearch, index: str, request: SearchRequest) -> Sear
         source={"includes": ["body"]},
         sort=[{"listened_pm": "asc"}, {"broadcast_id": "asc"}],
         post_filter=lossy,
+        allow_partial_search_results=False,
         aggregations={
             **{name: {"sum": {"field": name}} for name in _SUMS},
             "broadcasts": {"value_count": {"field": "duration_ms"}},
@@ -157,3 +167,71 @@ def _coverage(client: Elasticsearch, index: str, request: SearchRequest) -> Sear
 
 def _document(hit: dict[str, Any]) -> Document:
     return Document.model_validate_json(hit["_source"]["body"])
+
+
+# --- what there is --------------------------------------------------------------------------
+
+
+class Place(NamedTuple):
+    """Where a document lies."""
+
+    doc_id: str
+    day: str
+
+
+def places(client: Elasticsearch, index: str, broadcast_id: str) -> Iterator[Place]:
+    """Every document of a broadcast."""
+    after: list[Any] | None = None
+    while True:
+        page = client.search(
+            index=index,
+            query={"term": {"broadcast_id": broadcast_id}},
+            sort=[{"doc_id": "asc"}, {"day": "asc"}],
+            size=_PAGE,
+            source=False,
+            search_after=after,
+            allow_partial_search_results=False,
+        )["hits"]["hits"]
+        yield from (Place(*hit["sort"]) for hit in page)
+        if len(page) < _PAGE:
+            return
+        after = page[-1]["sort"]
+
+
+def days(client: Elasticsearch, index: str) -> list[str]:
+    """The days that have documents, in order."""
+    reply = client.search(
+        index=index,
+        size=0,
+        aggregations={"days": {"terms": {"field": "day", "size": 10 * _PAGE}}},
+        allow_partial_search_results=False,
+    )
+    return sorted(bucket["key"] for bucket in reply["aggregations"]["days"]["buckets"])
+
+
+def held(client: Elasticsearch, index: str) -> Iterator[Held]:
+    """What one day's index holds, by broadcast; nothing where there is no such index."""
+    after: dict[str, Any] = {}
+    sources = [{"broadcast_id": {"terms": {"field": "broadcast_id"}}}]
+    measures = {
+        "oldest": {"min": {"field": "release"}},
+        "newest": {"max": {"field": "release"}},
+        "expected": {"max": {"field": "documents"}},
+    }
+    while True:
+        composite = {"size": _PAGE, "sources": sources, **after}
+        reply = client.search(
+            index=index,
+            ignore_unavailable=True,
+            size=0,
+            aggregations={"held": {"composite": composite, "aggregations": measures}},
+            allow_partial_search_results=False,
+        ).body
+        found = reply.get("aggregations", {}).get("held", {"buckets": []})
+        for bucket in found["buckets"]:
+            oldest, newest, expected = (int(bucket[name]["value"] or 0) for name in measures)
+            name, documents = bucket["key"]["broadcast_id"], bucket["doc_count"]
+            yield Held(name, oldest, newest, documents, expected)
+        if "after_key" not in found:
+            return
+        after = {"after": found["after_key"]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pipeline.errors import QueryError
@@ -31,32 +31,32 @@ def index_broadcast(
     release: int = 0,
     packs: Mapping[str, str] | None = None,
 ) -> int:
-    """Replace everything the index holds of a broadcast; how many documents it now holds.
+    """Replace everything the index holds of a broadcast; see :func:`index_documents`."""
+    made = documents_of(
+        revision,
+        transcript=transcript,
+        screen=screen,
+        claims=claims,
+        release=release,
+        packs=packs,
+    )
+    return index_documents(index, list(made))
 
-    What stays the same stays findable meanwhile.
+
+def index_documents(index: EvidenceIndex, documents: Sequence[Document]) -> int:
+    """Replace everything the index holds of a broadcast by these; how many it now holds.
+
+    What stays the same stays findable meanwhile. Doing it again changes nothing, so it may be
+    taken up after any failure.
 
     Raises:
         IndexUnavailable, MappingConflict, PartialWrite.
     """
-    documents = list(
-        documents_of(
-            revision,
-            transcript=transcript,
-            screen=screen,
-            claims=claims,
-            release=release,
-            packs=packs,
-        )
-    )
     index.ensure()
     written = index.put(documents)
-    index.drop(revision.broadcast.broadcast_id, keep=[d.doc_id for d in documents])
+    kept = [document.doc_id for document in documents]
+    index.drop(documents[0].broadcast_id, keep=kept, day=documents[0].day)
     return written
-
-
-def rebuild(index: EvidenceIndex, documents: Iterable[Document]) -> int:
-    """A new index from all documents, switched to at once; the old one serves until then."""
-    return index.swap(documents)
 
 
 def search(

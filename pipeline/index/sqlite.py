@@ -1,41 +1,39 @@
-"""The embedded index: one SQLite file with FTS5, for several processes, rebuilt beside itself.
+"""The embedded index: a folder of SQLite files with FTS5, one for each broadcast day.
 
-The folder holds ``current`` (the name of the serving file) and the files themselves. A
-rebuild writes a new file and then replaces ``current`` in one step, so that a rebuild
-that is killed leaves the old one serving.
+The file ``current`` names the serving file of each day. A rebuild writes a day's file anew
+and then replaces ``current`` in one step, so that a rebuild that is killed leaves the old
+file serving; what it left behind is removed by the next. Several processes may search and
+write at once.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import sqlite3
 import uuid
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, groupby, islice
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
-from pipeline.errors import IndexingError, IndexUnavailable, MappingConflict
+from pipeline.errors import IndexUnavailable
+from pipeline.index import sqlite_file
 from pipeline.index.answer import Answer, SearchRequest
 from pipeline.index.documents import Document
-from pipeline.index.sqlite_schema import (
-    INSERT_DOC,
-    INSERT_WORDS,
-    SCHEMA_VERSION,
-    TABLES,
-    doc_row,
-    word_row,
-)
+from pipeline.index.sqlite_file import BATCH, PartitionGone, Pool, conflict
+from pipeline.index.sqlite_schema import SCHEMA_VERSION
 from pipeline.index.sqlite_search import answer
+from pipeline.ports import Held
 
 _POINTER = "current"
-_BUSY_S = 30.0
-_WRITER_WAIT_S = 900.0
-_BATCH = 500
-_CACHE_KIB = 65_536
+_WAIT_S = 900.0
+_TRIES = 3
+
+Files = dict[str, Path]
+"""Day to its serving file."""
 
 
 class SqliteIndex:
@@ -43,6 +41,7 @@ class SqliteIndex:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._pool = Pool()
 
     def ensure(self) -> None:
         """Make the index if it is not there.
@@ -50,33 +49,36 @@ class SqliteIndex:
         Raises:
             MappingConflict: it was made by another schema version. IndexUnavailable.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        if self._serving() is None:
-            with self._writer():
-                if self._serving() is None:
-                    self._switch(self._new_file(()))
-        with self._open():
-            pass
+        with self._locked("writer"):
+            if not (self._folder / _POINTER).exists():
+                self._point({})
+        for path in self._files().values():
+            with self._pool.opened(path):
+                pass
 
     def put(self, documents: Iterable[Document]) -> int:
-        """Write documents, replacing those of the same id; how many were given.
+        """Write documents, replacing those of the same id and day; how many were given.
 
         Raises:
             IndexUnavailable, MappingConflict, IndexingError.
         """
-        self._made()
-        with self._writer(), self._open() as db:
-            return _write(db, documents)
+        written, rest = 0, iter(documents)
+        with self._locked("writer"):
+            while batch := sorted(islice(rest, BATCH), key=attrgetter("day")):
+                for day, group in groupby(batch, key=attrgetter("day")):
+                    with self._pool.opened(self._file_of(day)) as db:
+                        written += sqlite_file.write(db, group)
+        return written
 
-    def drop(self, broadcast_id: str, *, keep: Collection[str] = ()) -> int:
-        """Remove a broadcast's documents but those of the ids to ``keep``; how many."""
-        self._made()
-        with self._writer(), self._open() as db, _transaction(db):
-            kept = frozenset(keep)
-            rows = db.execute("SELECT id, doc_id FROM docs WHERE broadcast_id = ?", [broadcast_id])
-            ids = [(row[0],) for row in rows if row[1] not in kept]
-            _remove(db, ids)
-            return len(ids)
+    def drop(self, broadcast_id: str, *, keep: Collection[str] = (), day: str = "") -> int:
+        """Remove a broadcast's documents but those to keep (of ``day``, where given); how many."""
+        removed, kept = 0, frozenset(keep)
+        with self._locked("writer"):
+            for other, path in self._files().items():
+                here = kept if day in ("", other) else frozenset[str]()
+                with self._pool.opened(path) as db:
+                    removed += sqlite_file.forget(db, broadcast_id, keep=here)
+        return removed
 
     def search(self, query: SearchRequest) -> Answer:
         """Answer a query.
@@ -84,205 +86,138 @@ class SqliteIndex:
         Raises:
             QueryError, IndexUnavailable, MappingConflict.
         """
-        self._made()
-        with self._open() as db, _transaction(db):
-            return answer(db, query)
+        for _ in range(_TRIES - 1):
+            files = self._files()
+            try:
+                return answer(files, self._pool, query)
+            except PartitionGone:
+                if files == self._files():  # not switched away: lost
+                    raise
+        return answer(self._files(), self._pool, query)
 
-    def swap(self, documents: Iterable[Document]) -> int:
-        """Build a new index from all documents and switch to it at once; how many.
+    def swap(
+        self, partitions: Iterable[tuple[str, Iterable[Document]]], *, whole: bool = False
+    ) -> int:
+        """Make partitions anew beside the serving ones, then switch; how many documents.
 
-        Writers wait meanwhile; searches go on in the old one.
+        Other processes search and write meanwhile; a second rebuild waits for the first.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with self._writer():
+        written, ready = 0, dict[str, Path | None]()
+        with self._locked("rebuild"):
+            if not whole:
+                self._files()  # refuse to mix schema versions before any work is done
             self._sweep()
-            counted = _Counted(documents)
-            self._switch(self._new_file(counted))
-            self._sweep()
-            return counted.count
+            try:
+                for day, documents in partitions:
+                    path, count = self._fill(day, documents)
+                    ready[day], written = path, written + count
+                    if not whole:
+                        self._switch(ready)
+                        ready = {}
+                if whole:
+                    self._switch(ready, alone=True)
+            finally:
+                self._sweep()
+        return written
+
+    def partitions(self) -> list[str]:
+        """The days that have documents, in order."""
+        return [day for day, path in self._files().items() if self._holds_some(path)]
+
+    def inventory(self, day: str) -> Iterator[Held]:
+        """What a partition holds, by broadcast id."""
+        path = self._files().get(day)
+        if path is not None:
+            with self._pool.opened(path) as db:
+                held = sqlite_file.inventory(db)
+            yield from held
+
+    def _holds_some(self, path: Path) -> bool:
+        with self._pool.opened(path) as db:
+            return db.execute("SELECT 1 FROM docs LIMIT 1").fetchone() is not None
 
     def count(self) -> int:
         """Documents in the index, summaries included."""
-        self._made()
-        with self._open() as db:
-            return int(db.execute("SELECT COUNT(*) FROM docs").fetchone()[0])
+        return sum(held.documents for day in self._files() for held in self.inventory(day))
 
-    def _made(self) -> None:
-        """As :meth:`ensure`, but the schema is left to be checked on opening."""
-        if self._serving() is None:
-            self.ensure()
+    # --- files ----------------------------------------------------------------------------
 
-    def _serving(self) -> Path | None:
-        """The file that ``current`` names; None when there is none."""
+    def _files(self) -> Files:
+        """The serving files by day; empty where there is no index yet.
+
+        Raises:
+            MappingConflict: another schema version, or another version of this program, wrote it.
+        """
+        pointer = self._folder / _POINTER
         try:
-            name = (self._folder / _POINTER).read_text(encoding="ascii").strip()
-        except (FileNotFoundError, UnicodeDecodeError):
-            return None
-        path = self._folder / Path(name).name
-        return path if name and path.exists() else None
+            found = json.loads(pointer.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except ValueError:
+            found = None
+        schema = found.get("schema") if isinstance(found, dict) else "before 2"
+        if schema != SCHEMA_VERSION:
+            raise conflict(self._folder, str(schema))
+        named: Mapping[str, str] = found["partitions"]
+        files = {day: self._folder / Path(name).name for day, name in sorted(named.items())}
+        self._pool.keep(files.values())
+        return files
 
-    def _new_file(self, documents: Iterable[Document]) -> Path:
-        path = self._folder / f"index-{uuid.uuid4().hex[:12]}.db"
-        with _translated(path):
-            db = _connect(path, create=True)
-            try:
-                db.executescript(TABLES)
-                db.execute("INSERT INTO about VALUES ('schema', ?)", [SCHEMA_VERSION])
-                _write(db, documents)
-                db.execute("INSERT INTO words (words) VALUES ('optimize')")
-                db.execute("ANALYZE")
-            finally:
-                db.close()
-        return path
+    def _file_of(self, day: str) -> Path:
+        """The file of a day, made now if it is the day's first; needs the writer's lock."""
+        files = self._files()
+        if day not in files:
+            files[day] = self._named(day)
+            sqlite_file.fill(files[day], ())
+            self._point(files)
+        return files[day]
 
-    def _switch(self, path: Path) -> None:
+    def _named(self, day: str) -> Path:
+        return self._folder / f"index-{day}-{uuid.uuid4().hex[:12]}.db"
+
+    def _fill(self, day: str, documents: Iterable[Document]) -> tuple[Path | None, int]:
+        rest = iter(documents)
+        first = next(rest, None)
+        if first is None:
+            return None, 0
+        path = self._named(day)
+        return path, sqlite_file.fill(path, chain((first,), rest))
+
+    def _switch(self, ready: Mapping[str, Path | None], *, alone: bool = False) -> None:
+        with self._locked("writer"):
+            files: dict[str, Path | None] = {} if alone else {**self._files()}
+            files |= ready
+            self._point({day: path for day, path in files.items() if path is not None})
+
+    def _point(self, files: Files) -> None:
+        named = {day: path.name for day, path in files.items()}
         beside = self._folder / f"{_POINTER}.{os.getpid()}"
-        beside.write_text(path.name, encoding="ascii")
+        text = json.dumps({"schema": SCHEMA_VERSION, "partitions": named}, indent=1)
+        beside.write_text(text, encoding="utf-8")
         beside.replace(self._folder / _POINTER)
 
     def _sweep(self) -> None:
-        """Remove files that no longer serve; readers that hold one keep it until they close."""
-        serving = self._serving()
-        for path in self._folder.glob("index-*.db*"):
-            if serving is None or not path.name.startswith(serving.name):
-                path.unlink(missing_ok=True)
+        """Remove files that no longer serve; readers that hold one keep it until they close.
+
+        Needs the rebuild's lock, or it would take a file that another rebuild is filling.
+        """
+        with self._locked("writer"):
+            pointer = self._folder / _POINTER
+            serving = pointer.read_bytes() if pointer.exists() else b""
+            for path in self._folder.glob("index-*.db*"):
+                name = path.name.partition(".db")[0] + ".db"
+                if name.encode() not in serving:  # also right where another version wrote it
+                    path.unlink(missing_ok=True)
 
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        """A connection to the serving file, whose schema is checked."""
-        for attempt in range(3):
-            path = self._serving()
-            if path is None:
-                break
-            with _translated(path):
-                try:
-                    db = _connect(path, create=False)
-                    _check(db, path)
-                except sqlite3.OperationalError:  # switched away between reading and opening
-                    if attempt == 2 or path == self._serving():
-                        raise
-                    continue
-                try:
-                    yield db
-                finally:
-                    db.close()
-                return
-        raise IndexUnavailable(f"no index in {self._folder}", hint="make it with: evidence rebuild")
-
-    @contextmanager
-    def _writer(self) -> Iterator[None]:
-        """One writer at a time, between processes."""
+    def _locked(self, name: str) -> Iterator[None]:
+        """One at a time, between processes: ``writer``, or ``rebuild`` (taken first)."""
         self._folder.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(self._folder / "writer.lock", timeout=_WRITER_WAIT_S):
+            with FileLock(self._folder / f"{name}.lock", timeout=_WAIT_S):
                 yield
         except Timeout as error:
             raise IndexUnavailable(
                 f"another process has been writing to {self._folder} for over 15 minutes",
                 hint="wait for the rebuild to end, then try again",
             ) from error
-
-
-class _Counted:
-    """Counts what passes through."""
-
-    def __init__(self, documents: Iterable[Document]) -> None:
-        self._documents = documents
-        self.count = 0
-
-    def __iter__(self) -> Iterator[Document]:
-        for document in self._documents:
-            self.count += 1
-            yield document
-
-
-def _connect(path: Path, *, create: bool) -> sqlite3.Connection:
-    mode = "rwc" if create else "rw"
-    uri = f"{path.resolve().as_uri()}?mode={mode}"
-    db = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = NORMAL")
-    db.execute("PRAGMA temp_store = MEMORY")
-    db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-    return db
-
-
-def _check(db: sqlite3.Connection, path: Path) -> None:
-    row = db.execute("SELECT value FROM about WHERE name = 'schema'").fetchone()
-    if row is None or row[0] != SCHEMA_VERSION:
-        found = row[0] if row else "unknown"
-        db.close()
-        raise MappingConflict(
-            f"{path} has schema {found}, this program writes {SCHEMA_VERSION}",
-            hint="run: evidence rebuild",
-        )
-
-
-@contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN")
-    try:
-        yield
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
-
-
-def _write(db: sqlite3.Connection, documents: Iterable[Document]) -> int:
-    """Documents in transactions of a few hundred; an unchanged one is left alone."""
-    written, rest = 0, iter(documents)
-    while batch := list(islice(rest, _BATCH)):
-        with _transaction(db):
-            for document in batch:
-                _write_one(db, document)
-        written += len(batch)
-    return written
-
-
-def _write_one(db: sqlite3.Connection, document: Document) -> None:
-    body = document.model_dump_json(exclude_defaults=True)
-    row = db.execute(
-        "SELECT d.id, b.body FROM docs d JOIN bodies b ON b.id = d.id WHERE d.doc_id = ?",
-        [document.doc_id],
-    ).fetchone()
-    if row is not None:
-        if row[1] == body:
-            return
-        _remove(db, [(row[0],)])
-    row_id = db.execute(INSERT_DOC, doc_row(document)).lastrowid
-    assert row_id is not None  # noqa: S101 - an INSERT always has one
-    db.execute("INSERT INTO bodies (id, body) VALUES (?, ?)", [row_id, body])
-    if document.summary is not None:
-        s = document.summary
-        values = [row_id, s.duration_ms, s.listened_ms, s.speech_ms, s.listened_pm]
-        db.execute("INSERT INTO summaries VALUES (?, ?, ?, ?, ?)", values)
-    if document.kind != "broadcast":
-        db.execute(INSERT_WORDS, word_row(row_id, document))
-    pairs = [(unit, number, row_id) for unit, number in document.amounts]
-    db.executemany("INSERT OR IGNORE INTO amounts VALUES (?, ?, ?)", pairs)
-
-
-def _remove(db: sqlite3.Connection, ids: list[Any]) -> None:
-    for table in ("docs", "bodies", "amounts", "summaries"):
-        db.executemany(f"DELETE FROM {table} WHERE id = ?", ids)  # noqa: S608
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """SQLite's exceptions as the pipeline's own."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        words = str(error).lower()
-        if "locked" in words or "busy" in words or "unable to open" in words:
-            raise IndexUnavailable(f"{path}: {error}", hint="try again in a moment") from error
-        if "no such table" in words or "no such column" in words:
-            raise MappingConflict(f"{path}: {error}", hint="run: evidence rebuild") from error
-        raise IndexingError(
-            f"{path}: {error}", hint="check the disk; the index can be made anew: evidence rebuild"
-        ) from error
-    except sqlite3.DatabaseError as error:
-        raise IndexingError(
-            f"{path} is damaged: {error}", hint="nothing is lost; run: evidence rebuild"
-        ) from error

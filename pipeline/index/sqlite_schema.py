@@ -19,7 +19,7 @@ from pipeline.index.nodes import (
 )
 from pipeline.text.tokens import TOKENS_VERSION, Phrase, column_tokens, index_tokens
 
-SCHEMA_VERSION = f"1.{TOKENS_VERSION}"
+SCHEMA_VERSION = f"2.{TOKENS_VERSION}"
 """Stored in every index; another version asks for a rebuild."""
 
 TABLES = """
@@ -31,14 +31,14 @@ CREATE TABLE IF NOT EXISTS docs (
   host_id TEXT NOT NULL, merchant_id TEXT NOT NULL, platform TEXT NOT NULL,
   sku_id TEXT NOT NULL, source TEXT NOT NULL, role TEXT NOT NULL,
   claim_type TEXT NOT NULL, polarity TEXT NOT NULL, needs_review INTEGER NOT NULL,
-  start_ms INTEGER NOT NULL, wall_utc_ms INTEGER, local_ms INTEGER);
+  start_ms INTEGER NOT NULL, wall_utc_ms INTEGER, local_ms INTEGER, release INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS docs_broadcast ON docs (broadcast_id, kind);
 CREATE INDEX IF NOT EXISTS docs_sku ON docs (sku_id);
 CREATE INDEX IF NOT EXISTS docs_type ON docs (claim_type) WHERE claim_type <> '';
 CREATE INDEX IF NOT EXISTS docs_summary ON docs (kind) WHERE kind = 'broadcast';
 CREATE TABLE IF NOT EXISTS summaries (
   id INTEGER PRIMARY KEY, duration_ms INTEGER NOT NULL, listened_ms INTEGER NOT NULL,
-  speech_ms INTEGER NOT NULL, listened_pm INTEGER NOT NULL);
+  speech_ms INTEGER NOT NULL, listened_pm INTEGER NOT NULL, documents INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS bodies (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS amounts (
   unit TEXT NOT NULL, number REAL NOT NULL, id INTEGER NOT NULL,
@@ -54,7 +54,7 @@ CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
 INSERT_DOC = (
     "INSERT INTO docs (doc_id, kind, rank, broadcast_id, day, day_number, host_id, merchant_id,"
     " platform, sku_id, source, role, claim_type, polarity, needs_review, start_ms, wall_utc_ms,"
-    " local_ms) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " local_ms, release) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 INSERT_WORDS = (
     "INSERT INTO words (rowid, grams, ones, stems, sounds, value, product) VALUES (?,?,?,?,?,?,?)"
@@ -81,6 +81,7 @@ def doc_row(document: Document) -> tuple[Any, ...]:
         *(d.doc_id, d.kind, RANK[d.kind], d.broadcast_id, d.day, d.day_number),
         *(d.host_id, d.merchant_id, d.platform, d.sku_id, d.source, d.role),
         *(d.claim_type, d.polarity, int(d.needs_review), d.start_ms, d.wall_utc_ms, d.local_ms),
+        d.release,
     )
 
 

@@ -1,11 +1,13 @@
-"""Answering a query from the embedded index's tables."""
+"""Answering a query from the embedded index: one partition after the other, newest day first."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from operator import itemgetter
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from pipeline.index.answer import FACETS, Answer, FacetCount, Hit, SearchCoverage, SearchRequest
 from pipeline.index.documents import Document
@@ -19,105 +21,204 @@ from pipeline.index.hits import (
     write_cursor,
 )
 from pipeline.index.nodes import broadcast_scope, levels
+from pipeline.index.sqlite_file import Pool, transaction
 from pipeline.index.sqlite_schema import ORDER, where
 
 _PLACE = ORDER.split(", ")
 _FOUND = "FROM temp.found h CROSS JOIN docs d ON d.id = h.id"
 """CROSS JOIN keeps SQLite from reading all documents to find the few that match."""
+_ROWS_AT_ONCE = 10_000
+_MOST_SKIPPED = 10_000
+
+Place = tuple[Any, ...]
+"""The values of :data:`ORDER`; they compare in Python as they do in SQLite."""
 
 
-def answer(db: sqlite3.Connection, request: SearchRequest) -> Answer:
-    """The page asked for, with total, facets and coverage, of one consistent state."""
-    _gather(db, request)
-    hits, cursor = _grouped(db, request) if request.collapse else _page(db, request)
+class _Row(NamedTuple):
+    """A hit to be, or the best of a group."""
+
+    place: Place
+    level: int
+    body: str
+
+
+class _Gathered:
+    """What has been found in the partitions so far; never more than one page of rows."""
+
+    def __init__(self, request: SearchRequest) -> None:
+        self.request = request
+        self.total = 0
+        self.rows: list[_Row] = []
+        self.groups: dict[str, tuple[Place, int]] = {}
+        self.facets: dict[str, Counter[str]] = {field: Counter() for field in FACETS}
+        self.sums = Totals(0, 0, 0, 0)
+        self.incomplete: list[tuple[int, str, str]] = []
+
+    def take(self, db: sqlite3.Connection) -> None:
+        """Add what one partition has."""
+        found = _gather(db, self.request)
+        self._cover(db)
+        if not found:
+            return
+        if self.request.collapse:
+            self._group(db)
+        else:
+            self.total += found
+            self._page(db)
+        if self.request.facets:
+            _count(db, self.facets)
+
+    def _page(self, db: sqlite3.Connection) -> None:
+        size, marks = self.request.size + 1, ",".join("?" * len(_PLACE))
+        bounds: list[str] = []
+        values: list[Any] = []
+        if self.request.cursor:
+            bounds.append(f"({ORDER}) > ({marks})")
+            values += read_cursor(self.request.cursor, fields=len(_PLACE))
+        if len(self.rows) == size:
+            bounds.append(f"({ORDER}) < ({marks})")
+            values += self.rows[-1].place
+        within = f"WHERE {' AND '.join(bounds)}" if bounds else ""
+        rows = db.execute(
+            f"SELECT h.class, b.body, {ORDER} {_FOUND} JOIN bodies b ON b.id = d.id {within}"
+            f" ORDER BY {ORDER} LIMIT ?",
+            [*values, size],
+        )
+        self.rows += [_Row(tuple(row[2:]), row[0], row[1]) for row in rows]
+        self.rows = sorted(self.rows, key=lambda row: row.place)[:size]
+
+    def _group(self, db: sqlite3.Connection) -> None:
+        """The best place and the size of each group; the bodies are read for the page alone."""
+        group = f"d.{self.request.collapse}"
+        rows = db.execute(
+            "SELECT name, size, " + ", ".join(f"p{n}" for n in range(len(_PLACE))) + " FROM ("  # noqa: S608
+            f" SELECT {group} AS name, {', '.join(f'{p} AS p{n}' for n, p in enumerate(_PLACE))},"
+            f" ROW_NUMBER() OVER (PARTITION BY {group} ORDER BY {ORDER}) AS nth,"
+            f" COUNT(*) OVER (PARTITION BY {group}) AS size {_FOUND}) WHERE nth = 1"
+        )
+        for name, size, *place in rows:
+            best, count = self.groups.get(name, (tuple(place), 0))
+            self.groups[name] = (min(best, tuple(place)), count + size)
+
+    def _cover(self, db: sqlite3.Connection) -> None:
+        """Over the broadcasts that the query's filters admit."""
+        condition, values = where(broadcast_scope(self.request.node), level=0)
+        searched = f"FROM docs d JOIN summaries s ON s.id = d.id WHERE {condition}"
+        sums = "COUNT(*), TOTAL(s.duration_ms), TOTAL(s.listened_ms), TOTAL(s.speech_ms)"
+        row = db.execute(f"SELECT {sums} {searched}", values).fetchone()
+        self.sums = Totals(*(a + int(b) for a, b in zip(self.sums, row, strict=True)))
+        worst = db.execute(
+            "SELECT s.listened_pm, d.broadcast_id, b.body "
+            f"{searched.replace(' WHERE', ' JOIN bodies b ON b.id = d.id WHERE', 1)}"
+            " AND s.listened_pm < 1000 ORDER BY s.listened_pm, d.broadcast_id LIMIT ?",
+            [*values, MOST_INCOMPLETE],
+        )
+        self.incomplete = sorted([*self.incomplete, *worst])[:MOST_INCOMPLETE]
+
+
+def answer(files: Mapping[str, Path], pool: Pool, request: SearchRequest) -> Answer:
+    """The page asked for, with total, facets and coverage; each partition of one state."""
+    gathered = _Gathered(request)
+    for path in _newest_first(files):
+        with pool.opened(path) as db, transaction(db):
+            gathered.take(db)
+    hits, cursor = (
+        _grouped(files, pool, gathered) if request.collapse else _ungrouped(gathered, request)
+    )
     return Answer(
         query=request.query,
         hits=tuple(hits),
-        total=_total(db, request),
-        facets=_facets(db) if request.facets else {},
-        coverage=_coverage(db, request),
+        total=len(gathered.groups) if request.collapse else gathered.total,
+        facets=_facets(gathered) if request.facets else {},
+        coverage=_coverage(gathered),
         cursor=cursor,
     )
 
 
-def _gather(db: sqlite3.Connection, request: SearchRequest) -> None:
-    """All matches into a temporary table, each with its best match class."""
+def _newest_first(files: Mapping[str, Path]) -> Iterator[Path]:
+    """So that later partitions rarely have a better hit; undated ones come last of all."""
+    for day in sorted(files, key=lambda day: (day[:1].isdigit(), day), reverse=True):
+        yield files[day]
+
+
+def _gather(db: sqlite3.Connection, request: SearchRequest) -> int:
+    """All matches into a temporary table, each with its best match class; how many."""
     db.execute(
         "CREATE TEMP TABLE IF NOT EXISTS found (id INTEGER PRIMARY KEY, class INTEGER NOT NULL)"
     )
     db.execute("DELETE FROM temp.found")
+    found = 0
     for level in range(levels(request.node)):
         condition, values = where(request.node, level=level)
-        db.execute(
+        done = db.execute(
             "INSERT OR IGNORE INTO temp.found (id, class)"  # noqa: S608 - values are bound
             f" SELECT d.id, ? FROM docs d WHERE +d.kind <> 'broadcast' AND {condition}",
             [level, *values],
         )
+        found += done.rowcount
+    return found
 
 
-def _page(db: sqlite3.Connection, request: SearchRequest) -> tuple[list[Hit], str]:
-    values: list[Any] = []
-    after = ""
-    if request.cursor:
-        values = read_cursor(request.cursor, fields=len(_PLACE))
-        after = f"WHERE ({ORDER}) > ({','.join('?' * len(_PLACE))})"
-    rows = db.execute(
-        f"SELECT h.class, b.body, {ORDER} {_FOUND} JOIN bodies b ON b.id = d.id {after}"
-        f" ORDER BY {ORDER} LIMIT ?",
-        [*values, request.size + 1],
-    ).fetchall()
-    page = rows[: request.size]
-    hits = [hit_of(_document(r[1]), level=r[0], node=request.node) for r in page]
-    return hits, write_cursor(page[-1][2:]) if len(rows) > len(page) > 0 else ""
+def _count(db: sqlite3.Connection, facets: Mapping[str, Counter[str]]) -> None:
+    """All fields in one pass over the matches, some thousands of them in memory at once."""
+    columns = ", ".join(f"d.{field}" for field in facets)
+    cursor = db.execute(f"SELECT {columns} {_FOUND}")
+    while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+        for number, counts in enumerate(facets.values()):
+            counts.update(map(itemgetter(number), rows))
 
 
-def _grouped(db: sqlite3.Connection, request: SearchRequest) -> tuple[list[Hit], str]:
-    """The best hit of each group, with the group's size."""
+def _ungrouped(gathered: _Gathered, request: SearchRequest) -> tuple[list[Hit], str]:
+    page = gathered.rows[: request.size]
+    hits = [hit_of(_document(r.body), level=r.level, node=request.node) for r in page]
+    more = len(gathered.rows) > len(page) > 0
+    return hits, write_cursor(page[-1].place) if more else ""
+
+
+def _grouped(files: Mapping[str, Path], pool: Pool, gathered: _Gathered) -> tuple[list[Hit], str]:
+    """The best hit of each group on the page, with the group's size."""
+    request = gathered.request
     skip = read_cursor(request.cursor, fields=1)[0] if request.cursor else 0
-    skip = skip if isinstance(skip, int) and 0 <= skip <= 10_000 else 0
-    group = f"d.{request.collapse}"
-    rows = db.execute(
-        "SELECT h.class, b.body, h.size FROM ("  # noqa: S608
-        f" SELECT h.id, h.class, ROW_NUMBER() OVER (PARTITION BY {group} ORDER BY {ORDER}) AS place,"
-        f" COUNT(*) OVER (PARTITION BY {group}) AS size {_FOUND}) h"
-        " JOIN docs d ON d.id = h.id JOIN bodies b ON b.id = d.id"
-        f" WHERE h.place = 1 ORDER BY {ORDER} LIMIT ? OFFSET ?",
-        [request.size + 1, skip],
-    ).fetchall()
-    page = rows[: request.size]
-    hits = [hit_of(_document(b), level=c, node=request.node, grouped=n) for c, b, n in page]
-    return hits, write_cursor([skip + len(page)]) if len(rows) > len(page) else ""
+    skip = skip if isinstance(skip, int) and 0 <= skip <= _MOST_SKIPPED else 0
+    ranked = sorted(gathered.groups.values())
+    page = ranked[skip : skip + request.size]
+    bodies = _bodies(files, pool, [place[-1] for place, _ in page])
+    hits = [
+        hit_of(_document(bodies[p[-1]]), level=p[0], node=request.node, grouped=size)
+        for p, size in page
+        if p[-1] in bodies
+    ]
+    more = len(ranked) > skip + len(page) > 0
+    return hits, write_cursor([skip + len(page)]) if more else ""
 
 
-def _total(db: sqlite3.Connection, request: SearchRequest) -> int:
-    counted = f"COUNT(DISTINCT d.{request.collapse})" if request.collapse else "COUNT(*)"
-    return int(db.execute(f"SELECT {counted} {_FOUND}").fetchone()[0])
+def _bodies(files: Mapping[str, Path], pool: Pool, doc_ids: list[str]) -> dict[str, str]:
+    """Documents by id, from whichever partition has them."""
+    found: dict[str, str] = {}
+    for path in _newest_first(files):
+        wanted = [doc_id for doc_id in doc_ids if doc_id not in found]
+        marks = ",".join("?" * len(wanted))
+        if wanted:
+            with pool.opened(path) as db:
+                found |= db.execute(
+                    "SELECT d.doc_id, b.body FROM docs d JOIN bodies b ON b.id = d.id"  # noqa: S608
+                    f" WHERE d.doc_id IN ({marks})",
+                    wanted,
+                ).fetchall()
+    return found
 
 
-def _facets(db: sqlite3.Connection) -> dict[str, tuple[FacetCount, ...]]:
-    """All fields in one pass over the matches."""
-    columns = ", ".join(f"d.{field}" for field in FACETS)
-    rows = db.execute(f"SELECT {columns} {_FOUND}").fetchall()
+def _facets(gathered: _Gathered) -> dict[str, tuple[FacetCount, ...]]:
     found = {}
-    for number, field in enumerate(FACETS):
-        counts = Counter(map(itemgetter(number), rows))
+    for field, counts in gathered.facets.items():
         ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_FACET_VALUES]
         found[field] = tuple(FacetCount(value=value, count=count) for value, count in ranked)
     return found
 
 
-def _coverage(db: sqlite3.Connection, request: SearchRequest) -> SearchCoverage:
-    """Over the broadcasts that the query's filters admit."""
-    condition, values = where(broadcast_scope(request.node), level=0)
-    searched = f"FROM docs d JOIN summaries s ON s.id = d.id WHERE {condition}"
-    sums = "COUNT(*), TOTAL(s.duration_ms), TOTAL(s.listened_ms), TOTAL(s.speech_ms)"
-    row = db.execute(f"SELECT {sums} {searched}", values).fetchone()
-    worst = db.execute(
-        f"SELECT b.body {searched.replace(' WHERE', ' JOIN bodies b ON b.id = d.id WHERE', 1)}"
-        " AND s.listened_pm < 1000 ORDER BY s.listened_pm, d.broadcast_id LIMIT ?",
-        [*values, MOST_INCOMPLETE],
-    )
-    return coverage_of(Totals(*map(int, row)), (_document(body) for (body,) in worst))
+def _coverage(gathered: _Gathered) -> SearchCoverage:
+    worst = (_document(body) for _, _, body in gathered.incomplete)
+    return coverage_of(gathered.sums, worst)
 
 
 def _document(body: str) -> Document:

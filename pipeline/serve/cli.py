@@ -25,7 +25,12 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "clip": ("commands_read", "Cut the clip of a claim or a time range."),
     "orders": ("commands_orders", "Import orders."),
     "order": ("commands_orders", "Answer the dispute of an order."),
-    "rebuild": ("commands_system", "Make the search index anew from the store."),
+    "bundle": ("commands_bundle", "Seal the evidence of a claim."),
+    "verify": ("commands_bundle", "Check a sealed bundle, offline."),
+    "keys": ("commands_bundle", "Make, show and revoke signing keys."),
+    "custody": ("commands_bundle", "Check who did what with a broadcast."),
+    "rebuild": ("commands_index", "Make the search index anew from the store."),
+    "reconcile": ("commands_index", "Compare the search index with the store."),
     "status": ("commands_system", "Say what is in the workspace."),
     "models": ("commands_system", "List recognition models."),
     "doctor": ("commands_system", "Check the set-up, limits and what is missing."),
@@ -47,7 +52,8 @@ Examples:
 \b
 Exit codes: 0 done, 1 other error, 2 wrong usage or query, 3 settings,
 4 input, 5 rules, 6 object store, 7 recording, 8 model, 9 index,
-10 integrity, 11 disk, 12 not found, 13 not allowed, 130 interrupted (run again to continue).
+10 integrity, 11 disk, 12 not found, 13 not allowed, 14 index and store differ,
+130 interrupted (run again to continue).
 """
 
 

@@ -1,4 +1,4 @@
-"""Commands about the system itself: rebuild, status, models, doctor."""
+"""Commands about the system itself: status, models, doctor."""
 
 from __future__ import annotations
 
@@ -7,33 +7,6 @@ from pathlib import Path
 import click
 
 from pipeline.serve.options import examples, json_option, service, workspace_option
-
-
-@click.command("rebuild", epilog=examples("evidence rebuild", "rm -r index && evidence rebuild"))
-@workspace_option
-@json_option
-def rebuild_command(workspace: Path | None, as_json: bool) -> None:
-    """Make the search index anew from the store alone, then switch to it.
-
-    Searches go on meanwhile; stopping it leaves the old index in place.
-
-    \b
-    JSON fields: documents, seconds.
-    """
-    import time
-
-    from pipeline.serve.progress import counted
-    from pipeline.serve.render import as_json as dump
-    from pipeline.serve.render import say
-
-    begun = time.monotonic()
-    with counted("broadcasts") as progress:
-        documents = service(workspace).rebuild(progress=progress)
-    seconds = round(time.monotonic() - begun, 2)
-    if as_json:
-        say(dump({"documents": documents, "seconds": seconds}))
-    else:
-        say(f"{documents} documents in {seconds} s")
 
 
 @click.command("status", epilog=examples("evidence status", "evidence status --json"))

@@ -86,7 +86,7 @@ def process_command(
     works = service(workspace)
     request = Request(recordings, broadcast_file, transcript, amend)
     with stage_bars() as bars:
-        state = works.process(request, progress=bars)
+        state = works.process(request, progress=bars, tell=note)
     shown = works.summary(state) | {"seconds": round(time.monotonic() - begun, 2)}
     if as_json:
         say(dump(shown))

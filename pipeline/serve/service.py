@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
     from pipeline.cases.orders import OrderBook
     from pipeline.evidence.clip import Clip
     from pipeline.index.answer import Answer
+    from pipeline.index.patience import Tell
+    from pipeline.index.rebuild import Rebuilt, Reconciled
     from pipeline.model import Claim, Dossier
     from pipeline.plan import Progress
+    from pipeline.serve.reviews import Reviews
 
 _CLAIM_ID = re.compile(r"([0-9a-f]{4})-([0-9a-f]{12})-(\d+)")
 
@@ -39,9 +43,11 @@ class Service:
 
     # --- work -----------------------------------------------------------------------------
 
-    def process(self, request: Request, *, progress: Progress | None = None) -> State:
+    def process(
+        self, request: Request, *, progress: Progress | None = None, tell: Tell | None = None
+    ) -> State:
         """Take a broadcast in and run every stage; running again does only what is missing."""
-        return runner.process(self.app, request, progress=progress)
+        return runner.process(self.app, request, progress=progress, tell=tell)
 
     def summary(self, state: State) -> dict[str, Any]:
         """What a run of `process` left behind."""
@@ -63,29 +69,21 @@ class Service:
             "warnings": _warnings(parts),
         }
 
-    def rebuild(self, *, progress: Callable[[int, int], None] | None = None) -> int:
-        """Make the index anew from the store alone and switch to it; how many documents."""
-        from pipeline.index import run as index_room
+    def rebuild(
+        self, *, days: Sequence[str] = (), progress: Callable[[int, int], None] | None = None
+    ) -> Rebuilt:
+        """Make the index (or its partitions of these days) anew from the store alone."""
+        from pipeline.serve.indexing import rebuild
 
-        return index_room.rebuild(self.app.index, self._everything(progress))
+        return rebuild(self.app, days=days, progress=progress)
 
-    def _everything(self, progress: Callable[[int, int], None] | None) -> Iterator[Any]:
-        from pipeline.index.documents import documents_of
+    def reconcile(
+        self, *, days: Sequence[str] = (), apply: bool = False, force_share: bool = False
+    ) -> Reconciled:
+        """Compare index and catalogue; with ``apply`` bring the index into step."""
+        from pipeline.serve.indexing import reconcile
 
-        prefixes = list(self.app.archive.broadcasts())
-        for number, prefix in enumerate(prefixes):
-            state = self.app.archive.state_at(prefix)
-            parts = runner.parts_of(self.app, state)
-            yield from documents_of(
-                state.revision,
-                transcript=parts.transcript,
-                screen=parts.screen,
-                claims=parts.claims,
-                release=state.release.number,
-                packs={o.stage: o.key for o in state.release.outputs},
-            )
-            if progress is not None:
-                progress(number + 1, len(prefixes))
+        return reconcile(self.app, days=days, apply=apply, force_share=force_share)
 
     # --- broadcasts -----------------------------------------------------------------------
 
@@ -221,7 +219,15 @@ class Service:
         """The answer to one order (an id, or the order itself), from the store alone."""
         from pipeline.serve.answers import answer
 
-        return answer(self.app, self.book.get(order) if isinstance(order, str) else order)
+        found = answer(self.app, self.book.get(order) if isinstance(order, str) else order)
+        return self.reviews.on_dossier(found)
+
+    @cached_property
+    def reviews(self) -> Reviews:
+        """What people decided about claims."""
+        from pipeline.serve.reviews import Reviews
+
+        return Reviews(self.app)
 
 
 def words_of(parts: Parts, *, verbatim: bool) -> dict[str, Any]:

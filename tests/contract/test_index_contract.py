@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.errors import NotFound, QueryError
 from pipeline.index.answer import Answer
-from pipeline.index.documents import Document
+from pipeline.index.documents import Document, Summary
 from pipeline.index.elastic import ElasticIndex
 from pipeline.index.run import index_broadcast, search
 from pipeline.index.sqlite import SqliteIndex
@@ -225,23 +225,119 @@ def test_a_dropped_broadcast_is_gone_and_the_others_stay(index: Any) -> None:
     assert ids(search(index, "天")) == ["b2/s0"]
 
 
-def test_a_swap_replaces_everything(index: Any) -> None:
-    index.put([line("b1/s0", "旧的天")])
-    assert index.swap(iter([line("b1/s1", "新的天"), line("b1/s2", "新的地")])) == 2
-    assert ids(search(index, "天")) == ["b1/s1"]
-    index.put([line("b1/s3", "又一天")])
-    assert search(index, "天").total == 2
+MAY, JUNE = "2026-05-31", "2026-06-01"
 
 
-def test_a_broken_swap_leaves_the_old_index_serving(index: Any) -> None:
+def summary(broadcast_id: str, documents: int, **more: Any) -> Document:
+    told = Summary(duration_ms=1000, listened_ms=1000, documents=documents)
+    values = {"doc_id": f"{broadcast_id}/broadcast", "kind": "broadcast", **more}
+    return Document(broadcast_id=broadcast_id, summary=told, **values)
+
+
+def test_a_swap_replaces_its_day_alone(index: Any) -> None:
+    index.put([line("b1/s0", "旧的天", day=MAY), line("b2/s0", "旧天", day=JUNE)])
+    new = [line("b1/s1", "新的天", day=MAY), line("b1/s2", "新的地", day=MAY)]
+    assert index.swap([(MAY, iter(new))]) == 2
+    assert ids(search(index, "天")) == ["b2/s0", "b1/s1"]
+    index.put([line("b1/s3", "又一天", day=MAY)])
+    assert search(index, "天").total == 3
+    assert index.partitions() == [MAY, JUNE]
+
+
+def test_a_day_swapped_for_nothing_is_dropped(index: Any) -> None:
+    index.put([line("b1/s0", "旧的天", day=MAY), line("b2/s0", "旧天", day=JUNE)])
+    assert index.swap([(MAY, [])]) == 0
+    assert ids(search(index, "天")) == ["b2/s0"]
+    assert index.partitions() == [JUNE]
+    assert index.swap([(JUNE, [])]) == 0
+    assert search(index, "天").total == 0
+    assert index.partitions() == []
+    index.put([line("b1/s0", "又一天", day=MAY)])
+    assert ids(search(index, "天")) == ["b1/s0"]
+
+
+def test_a_whole_swap_drops_what_it_does_not_name(index: Any) -> None:
+    index.put([line("b1/s0", "旧的天", day=MAY), line("b2/s0", "旧天", day=JUNE)])
+    days = [(JUNE, iter([line("b2/s1", "新天", day=JUNE)])), ("undated", [line("b3/s0", "天")])]
+    assert index.swap(iter(days), whole=True) == 2
+    assert ids(search(index, "天")) == ["b2/s1", "b3/s0"]
+    assert index.partitions() == [JUNE, "undated"]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_broken_swap_leaves_the_old_day_serving(index: Any, whole: bool) -> None:
     def broken() -> Iterator[Document]:
-        yield line("b1/s9", "新的天")
+        yield line("b1/s9", "新的天", day=MAY)
         raise NotFound("the store lost a pack")
 
-    index.put([line("b1/s0", "旧的天")])
+    index.put([line("b1/s0", "旧的天", day=MAY)])
     with pytest.raises(NotFound):
-        index.swap(broken())
+        index.swap([(MAY, broken())], whole=whole)
     assert ids(search(index, "天")) == ["b1/s0"]
+    assert index.swap([(MAY, [line("b1/s1", "天", day=MAY)])]) == 1
+    assert ids(search(index, "天")) == ["b1/s1"]
+
+
+def test_searches_go_on_and_writes_to_other_days_stay_while_a_day_is_made_anew(index: Any) -> None:
+    def slow() -> Iterator[Document]:
+        for number in range(3):
+            assert ids(search(index, "旧天")) == ["b1/s0"]
+            index.put([line(f"b2/s{number}", "别天", day=JUNE, broadcast_id="b2")])
+            yield line(f"b1/s{number + 1}", "新天", day=MAY)
+
+    index.put([line("b1/s0", "旧天", day=MAY)])
+    assert index.swap([(MAY, slow())]) == 3
+    assert search(index, "别天").total == 3
+    assert search(index, "新天").total == 3
+    assert search(index, "旧天").total == 0
+
+
+def test_a_broadcast_that_changed_its_day_is_not_there_twice(index: Any) -> None:
+    index.put([line("b1/s0", "天", day=MAY)])
+    index.put([line("b1/s0", "天", day=JUNE)])
+    assert index.drop("b1", keep=["b1/s0"], day=JUNE) == 1
+    assert [h.document.day for h in search(index, "天").hits] == [JUNE]
+
+
+def test_the_inventory_tells_what_a_day_holds(index: Any) -> None:
+    index.put([summary("b1", 2, day=MAY, release=3), line("b1/s0", "天", day=MAY, release=2)])
+    index.put([line("b2/s0", "天", day=MAY, release=1, broadcast_id="b2")])
+    index.put([summary("b3", 1, day=JUNE, release=1)])
+    assert [tuple(held) for held in index.inventory(MAY)] == [
+        ("b1", 2, 3, 2, 2),
+        ("b2", 1, 1, 1, 0),
+    ]
+    assert [held.broadcast_id for held in index.inventory(JUNE)] == ["b3"]
+    assert list(index.inventory("2020-01-01")) == []
+
+
+def test_a_query_reaches_every_day_in_one_order(index: Any) -> None:
+    days = [f"2026-06-{n:02d}" for n in range(1, 8)]
+    texts = ("一天", "两天都好", "藏清一天")
+    made = [
+        line(f"{day}/{n}", text, day=day, broadcast_id=f"b{day}", sku_id=f"k{n}")
+        for day in days
+        for n, text in enumerate(texts)
+    ]
+    index.put(made)
+    scan = ScanIndex()
+    scan.put(made)
+    for query in ("天", "藏青 OR 两天"):
+        for collapse in ("", "broadcast_id", "sku_id"):
+            cursors, pages = ["", ""], list[list[Any]]()
+            while True:
+                answers = [
+                    search(i, query, size=4, cursor=c, collapse=collapse)
+                    for i, c in zip((index, scan), cursors, strict=True)
+                ]
+                one, two = (a.model_copy(update={"cursor": ""}) for a in answers)
+                assert one == two
+                cursors = [a.cursor for a in answers]
+                pages.append(ids(one))
+                assert bool(cursors[0]) == bool(cursors[1])
+                if not cursors[0]:
+                    break
+            assert sum(map(len, pages)) == one.total
 
 
 def test_an_empty_index_answers_with_nothing_searched(index: Any) -> None:

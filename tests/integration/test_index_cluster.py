@@ -206,7 +206,7 @@ def test_a_removed_index_is_never_made_again_by_a_write(proxy: Proxy, index: Ela
     with pytest.raises(IndexUnavailable, match="evidence rebuild"):
         index.put([DOCUMENT])
     fresh = connect(proxy, alias=index._alias)
-    assert fresh.swap([DOCUMENT]) == 1
+    assert fresh.swap([("undated", [DOCUMENT])], whole=True) == 1
     assert search(fresh, "七天").total == 1
 
 
@@ -229,5 +229,5 @@ def test_an_index_of_another_schema_asks_for_a_rebuild(proxy: Proxy, index: Elas
     fresh = connect(proxy, alias=index._alias)
     with pytest.raises(MappingConflict, match="evidence rebuild"):
         search(fresh, "七天")
-    assert fresh.swap([DOCUMENT]) == 1
+    assert fresh.swap([("undated", [DOCUMENT])], whole=True) == 1
     assert search(fresh, "七天").total == 1

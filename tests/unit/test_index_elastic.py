@@ -10,7 +10,7 @@ import pytest
 from pipeline.errors import ConfigError, IndexUnavailable, PartialWrite
 from pipeline.index.documents import Document
 from pipeline.index.elastic import ElasticIndex
-from pipeline.index.elastic_bulk import BATCH, TRIES, safe_id, write_all
+from pipeline.index.elastic_bulk import BATCH, TRIES, Action, safe_id, write_all
 from pipeline.index.elastic_schema import mappings, source_of
 from pipeline.index.run import search
 from pipeline.settings import IndexSettings
@@ -27,10 +27,10 @@ class Cluster:
         self.written: dict[str, Any] = {}
         self.refuse_whole = 0
 
-    def send(self, lines: list[Any]) -> dict[str, Any] | None:
+    def send(self, lines: list[Any]) -> dict[str, Any] | str:
         if self.refuse_whole:
             self.refuse_whole -= 1
-            return None
+            return "es_rejected_execution_exception"
         items = []
         for head, source in zip(lines[::2], lines[1::2], strict=True):
             doc_id = head["index"]["_id"]
@@ -49,7 +49,7 @@ class Cluster:
 
 
 def actions(count: int) -> list[Any]:
-    return [("index", f"d{n}", {"n": n}) for n in range(count)]
+    return [Action("index", "day", f"d{n}", {"n": n}) for n in range(count)]
 
 
 def test_busy_items_alone_are_sent_again() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,13 @@ def line(number: int, text: str, **more: Any) -> Document:
     return Document(**values)
 
 
-def serving(folder: Path) -> Path:
-    return folder / (folder / "current").read_text()
+def serving(folder: Path, day: str = "undated") -> Path:
+    named: str = json.loads((folder / "current").read_text())["partitions"][day]
+    return folder / named
+
+
+def swapped(index: SqliteIndex, documents: Iterable[Document], **more: Any) -> int:
+    return index.swap([("undated", documents)], **more)
 
 
 def test_another_schema_asks_for_a_rebuild(tmp_path: Path) -> None:
@@ -37,9 +43,33 @@ def test_another_schema_asks_for_a_rebuild(tmp_path: Path) -> None:
     with sqlite3.connect(serving(tmp_path)) as db:
         db.execute("UPDATE about SET value = '0.9' WHERE name = 'schema'")
     with pytest.raises(MappingConflict, match="evidence rebuild"):
-        search(index, "天")
-    assert index.swap([line(0, "天")]) == 1
+        search(SqliteIndex(tmp_path), "天")
+    assert swapped(index, [line(0, "天")]) == 1
     assert search(index, "天").total == 1
+
+
+@pytest.mark.parametrize(
+    "pointer", ["index-0123456789ab.db", '{"schema": "1.1", "partitions": {}}']
+)
+def test_an_index_of_an_earlier_program_serves_until_all_is_made_anew(
+    tmp_path: Path, pointer: str
+) -> None:
+    old = tmp_path / "index-0123456789ab.db"
+    old.write_bytes(b"an older index")
+    (tmp_path / "current").write_text(pointer)
+    index = SqliteIndex(tmp_path)
+    for refused in (
+        lambda: search(index, "天"),
+        lambda: index.put([line(0, "天")]),
+        lambda: swapped(index, [line(0, "天")]),
+        index.ensure,
+    ):
+        with pytest.raises(MappingConflict, match="evidence rebuild"):
+            refused()
+    assert (tmp_path / "current").read_text() == pointer
+    assert swapped(index, [line(0, "天")], whole=True) == 1
+    assert search(index, "天").total == 1
+    assert not old.exists()
 
 
 def test_a_damaged_file_is_named_and_a_rebuild_cures_it(tmp_path: Path) -> None:
@@ -48,23 +78,27 @@ def test_a_damaged_file_is_named_and_a_rebuild_cures_it(tmp_path: Path) -> None:
     path = serving(tmp_path)
     path.write_bytes(b"not a database" * 1000)
     with pytest.raises(IndexingError, match=path.name):
-        search(index, "天")
-    index.swap([line(0, "天")])
+        search(SqliteIndex(tmp_path), "天")
+    swapped(index, [line(0, "天")])
     assert search(index, "天").total == 1
 
 
-def test_a_lost_file_is_made_anew(tmp_path: Path) -> None:
+def test_a_lost_file_is_never_passed_over(tmp_path: Path) -> None:
     index = SqliteIndex(tmp_path)
-    index.put([line(0, "天")])
-    for path in tmp_path.glob("index-*"):
-        path.unlink()
-    assert search(index, "天").total == 0
+    index.put([line(0, "天"), line(1, "天", day="2026-06-01")])
+    serving(tmp_path).unlink()
+    for asked in (index, SqliteIndex(tmp_path)):
+        with pytest.raises(IndexingError, match="evidence rebuild") as caught:
+            search(asked, "天")
+        assert not caught.value.transient
+    swapped(index, [line(0, "天")])
+    assert search(index, "天").total == 2
 
 
 def test_a_rebuild_leaves_one_file(tmp_path: Path) -> None:
     index = SqliteIndex(tmp_path)
     for n in range(3):
-        index.swap([line(n, "天")])
+        swapped(index, [line(n, "天")])
     assert [p.name for p in tmp_path.glob("index-*.db")] == [serving(tmp_path).name]
 
 
@@ -76,7 +110,7 @@ def _rebuild_for_ever(folder: str) -> None:
             n += 1
             (Path(folder) / "begun").touch()
 
-    SqliteIndex(Path(folder) / "index").swap(endless())
+    SqliteIndex(Path(folder) / "index").swap([("undated", endless())])
 
 
 def test_a_killed_rebuild_leaves_the_old_index_serving(tmp_path: Path) -> None:
@@ -95,7 +129,7 @@ def test_a_killed_rebuild_leaves_the_old_index_serving(tmp_path: Path) -> None:
     rebuild.join(30)
     assert search(index, "天").total == 1
     assert index.put([line(1, "又一天")]) == 1
-    assert index.swap([line(2, "天")]) == 1
+    assert swapped(index, [line(2, "天")]) == 1
     assert len(list((tmp_path / "index").glob("index-*.db"))) == 1
 
 
