@@ -120,6 +120,8 @@ class Clip(Frozen):
     """JSON."""
     info: ClipInfo
     """What the sidecar says."""
+    packets: tuple[tuple[str, int, int], ...] = Field(default=(), exclude=True)
+    """``(kind, part, byte)`` of each packet in order, near which it begins in the recording."""
 
 
 def make_clip(
@@ -161,7 +163,8 @@ def make_clip(
         about |= _origin(recording, result, spans, clock_map)
         about |= _gaps(asked, inside, spans, recording, result)
         picture = None if shown is None else _moment(shown, spans, clock_map)
-        return _publish(work, out_dir, stem, _info(about, asked, picture, work))
+        clip = _publish(work, out_dir, stem, _info(about, asked, picture, work))
+        return clip.model_copy(update={"packets": result.packets})
 
 
 def _cut(

@@ -39,6 +39,8 @@ class CutResult(NamedTuple):
     has_video: bool
     coded_anew: tuple[str, ...] = ()
     """Codecs that had to be coded anew (``audio: pcm_s16le``); empty for a pure copy."""
+    packets: tuple[tuple[Kind, int, int], ...] = ()
+    """``(kind, part, byte)`` of each packet in order, near which it begins; byte -1: unknown."""
 
 
 class _Bounds(NamedTuple):
@@ -107,6 +109,7 @@ def _result(
         size_bytes=part.stat().st_size,
         has_video=copied.pictures > 0,
         coded_anew=anew,
+        packets=tuple(copied.packets),
     )
 
 
@@ -140,6 +143,7 @@ class _Copied:
         self._open: tuple[int, int] | None = None
         self.end_us = 0
         self.pictures = 0
+        self.packets: list[tuple[Kind, int, int]] = []
 
     def see(self, timed: Timed, *, chosen: bool) -> None:
         """Note a packet's bytes; in a stream of tags they end where the next one begins."""
@@ -152,6 +156,7 @@ class _Copied:
             return
         self.end_us = max(self.end_us, timed.end_us)
         self.pictures += timed.kind == "video"
+        self.packets.append((timed.kind, timed.part, timed.byte))
         if timed.byte < 0:
             return
         low, high = self._spans.get(timed.part, (timed.byte, 0))

@@ -56,11 +56,15 @@ def import_command(file: Path, workspace: Path | None, as_json: bool) -> None:
         "evidence order ORD-26060501",
         "evidence order ORD-26060501 ORD-26060502 --json  # one object a line",
         "evidence order --file disputes.jsonl --json > answers.jsonl",
+        "evidence order ORD-26060501 --bundle sealed/  # the answer and its sealed bundle",
     ),
 )
 @click.argument("order_ids", nargs=-1)
 @click.option(
     "--file", type=_PATH, help="JSON Lines: each line has an order_id (or is a whole order)."
+)
+@click.option(
+    "--bundle", "bundles", type=_PATH, help="Also seal each answer's evidence into this folder."
 )
 @workspace_option
 @json_option
@@ -68,6 +72,7 @@ def import_command(file: Path, workspace: Path | None, as_json: bool) -> None:
 def order_command(
     order_ids: tuple[str, ...],
     file: Path | None,
+    bundles: Path | None,
     workspace: Path | None,
     as_json: bool,
     lang: str | None,
@@ -78,9 +83,12 @@ def order_command(
     JSON: one object a line, in the order asked. Fields: order_id, broadcast_id, sku_id, verdict,
     sentence (zh, en), looked_for, moments (start_ms, end_ms, claim_id, standing, score, reasons,
     wall_utc_ms, wall_uncertainty_ms, claim), coverage (start_ms, end_ms, listened_ms, share_pm,
-    speech_ms, mean_prob_pm, gaps), windows, candidates, warnings.
+    speech_ms, mean_prob_pm, gaps), windows, candidates, warnings; with --bundle also bundle (as
+    `evidence bundle` prints it).
     """
     from pipeline.serve.answers import asked_orders
+    from pipeline.serve.bundles import bundle_order
+    from pipeline.serve.commands_bundle import as_fields, tell
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import dossier_text, say
 
@@ -89,10 +97,13 @@ def order_command(
     works = service(workspace)
     for order in [*order_ids, *(asked_orders(file) if file else ())]:
         dossier = works.order(order)
+        sealed = bundle_order(works, dossier, out=bundles) if bundles else None
         if as_json:
             covered = dossier.coverage.model_dump(mode="json")
             shown = dossier.model_dump(mode="json")
             shown["coverage"] = covered | {"share_pm": dossier.coverage.share_pm}
-            say(dump(shown))
+            say(dump(shown | ({"bundle": as_fields(sealed)} if sealed else {})))
         else:
             dossier_text(dossier, lang=language(lang))
+            if sealed:
+                tell(sealed)

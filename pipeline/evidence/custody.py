@@ -1,0 +1,191 @@
+"""Who did what with a broadcast, and when: events that follow each other, writer by writer.
+
+Each workspace is a writer with a chain of its own in each broadcast, so that nothing races for
+a next number: event ``n`` names the SHA-256 of event ``n - 1``. ``ingested`` events stand apart
+(one a revision, written before any chain); they hold the recordings' hashes and roots.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from pipeline.archive import Archive, State
+from pipeline.errors import EvidenceError, UnknownFormat
+from pipeline.ports import ObjectStore
+from pipeline.provenance import VERSION, canonical_bytes, sha256_hex
+from pipeline.timeline import utc_ms
+
+_NUMBERED = re.compile(r"(?P<writer>.+)-e(?P<number>\d{6})-(?P<event>[a-z_]+)")
+_TRIES = 50
+
+
+class Event(NamedTuple):
+    """One stored event."""
+
+    name: str
+    body: dict[str, Any]
+    data: bytes
+
+
+class Fault(NamedTuple):
+    """Something in a broadcast's custody that does not hold."""
+
+    name: str
+    """The event, or the recording."""
+    code: str
+    reason: str
+
+
+class Checked(NamedTuple):
+    """What `evidence custody verify` found in one broadcast."""
+
+    broadcast_id: str
+    events: int
+    writers: int
+    recordings: int
+    faults: tuple[Fault, ...]
+
+
+def events_of(store: ObjectStore, prefix: str) -> list[Event]:
+    """A broadcast's events: those of the ingest, then each writer's chain.
+
+    Raises:
+        UnknownFormat: an event is no JSON object.
+    """
+    found = []
+    for stat in store.list(f"{prefix}/custody/"):
+        data = store.read(stat.key)
+        name = stat.key.rpartition("/")[2].removesuffix(".json")
+        try:
+            body = json.loads(data)
+        except ValueError as error:
+            raise UnknownFormat(f"{stat.key}: is no custody event") from error
+        found.append(Event(name, body if isinstance(body, dict) else {}, data))
+    return sorted(
+        found, key=lambda event: (_NUMBERED.fullmatch(event.name) is not None, event.name)
+    )
+
+
+def record(
+    archive: Archive,
+    state: State,
+    event: str,
+    *,
+    writer: str,
+    by: str,
+    about: Mapping[str, Any],
+    retain_until: datetime | None = None,
+) -> str:
+    """Add an event to this writer's chain; its name. Two processes of one writer may race.
+
+    Raises:
+        SourceError: the store could not take it.
+    """
+    for _ in range(_TRIES):
+        mine = [e for e in events_of(archive.store, state.prefix) if _writer(e) == writer]
+        last = mine[-1] if mine else None
+        number = 1 if last is None else int(last.body["number"]) + 1
+        body = {
+            "schema_version": 1,
+            "event": event,
+            "number": number,
+            "previous": "" if last is None else sha256_hex(last.data),
+            "at_utc_ms": utc_ms(datetime.now(UTC)),
+            "writer": writer,
+            "by": by,
+            "program": f"replay-evidence {VERSION}",
+            "broadcast_id": state.revision.broadcast.broadcast_id,
+            "about": dict(about),
+        }
+        name = f"{writer}-e{number:06d}"
+        key = f"{state.prefix}/custody/{name}-{event}.json"
+        taken = any(archive.store.list(f"{state.prefix}/custody/{name}-"))
+        if not taken and archive.store.put_if_absent(
+            key, canonical_bytes(body), retain_until=retain_until
+        ):
+            return f"{name}-{event}"
+    raise EvidenceError("the custody chain is being written by others", hint="try again")
+
+
+def _writer(event: Event) -> str:
+    match = _NUMBERED.fullmatch(event.name)
+    return match["writer"] if match else ""
+
+
+def extract(archive: Archive, state: State) -> dict[str, Any]:
+    """A broadcast's events as a bundle holds them."""
+    return {
+        "broadcast_id": state.revision.broadcast.broadcast_id,
+        "events": [
+            {"name": e.name, "body": e.body} for e in events_of(archive.store, state.prefix)
+        ],
+    }
+
+
+def check(archive: Archive, state: State, *, deep: bool) -> Checked:
+    """Whether the chains hold and name the recordings; ``deep`` reads the recordings as well."""
+    events = events_of(archive.store, state.prefix)
+    faults = [fault for event in events for fault in _event_faults(event, state)]
+    writers = sorted({_writer(event) for event in events} - {""})
+    for writer in writers:
+        faults += _chain_faults([event for event in events if _writer(event) == writer])
+    faults += _recording_faults(events, state)
+    if deep:
+        faults += _stored_faults(archive, state)
+    recordings = len(state.revision.recordings)
+    name = state.revision.broadcast.broadcast_id
+    return Checked(name, len(events), len(writers), recordings, tuple(faults))
+
+
+def _event_faults(event: Event, state: State) -> list[Fault]:
+    if event.data != canonical_bytes(event.body):
+        return [Fault(event.name, "altered", "its bytes are not in their canonical form")]
+    if event.body.get("broadcast_id") != state.revision.broadcast.broadcast_id:
+        return [Fault(event.name, "foreign", "it is of another broadcast")]
+    return []
+
+
+def _chain_faults(chain: list[Event]) -> list[Fault]:
+    faults, previous = [], ""
+    for number, event in enumerate(chain, 1):
+        if event.body.get("number") != number or f"-e{number:06d}-" not in event.name:
+            faults.append(Fault(event.name, "gap", f"event {number} of its writer is missing"))
+            break
+        if event.body.get("previous") != previous:
+            faults.append(Fault(event.name, "chain", "it does not follow the event before it"))
+        previous = sha256_hex(event.data)
+    return faults
+
+
+def _recording_faults(events: list[Event], state: State) -> list[Fault]:
+    taken = {
+        (row.get("sha256"), row.get("merkle_root"))
+        for event in events
+        if event.body.get("event") == "ingested"
+        for row in event.body.get("recordings", ())
+    }
+    return [
+        Fault(recording.file_name, "root", "no event took this recording's hash and root")
+        for recording in state.revision.recordings
+        if (recording.sha256, recording.merkle_root) not in taken
+    ]
+
+
+def _stored_faults(archive: Archive, state: State) -> list[Fault]:
+    """Recordings whose stored bytes are no longer those of the ingest."""
+    import hashlib
+
+    faults = []
+    for recording in state.revision.recordings:
+        for part in recording.parts:
+            digest, step = hashlib.sha256(), 8 << 20
+            for at in range(0, part.size_bytes, step):
+                end = min(at + step, part.size_bytes)
+                digest.update(archive.store.read(part.key, start=at, end=end))
+            if digest.hexdigest() != part.sha256:
+                faults.append(Fault(part.name, "bytes", "its stored bytes were altered"))
+    return faults

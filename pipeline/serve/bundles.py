@@ -1,0 +1,241 @@
+"""Bundles of claims and orders: what they are about, read from the store, and what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline import runner
+from pipeline.archive import State
+from pipeline.bootstrap import Application
+from pipeline.errors import InputError, NotFound
+from pipeline.evidence import custody
+from pipeline.evidence.bundle import Workshop, make_bundle
+from pipeline.evidence.clip import Clip, make_clip, safe_name
+from pipeline.evidence.records import Subject
+from pipeline.evidence.seal import Sealed
+from pipeline.evidence.signing import KeyFolder, KeyHistory, signer_of
+from pipeline.evidence.verify_bundle import TRUST_FORMAT, VERSION
+from pipeline.evidence.verify_bundle import __file__ as script_file
+from pipeline.media.run import MediaSource
+from pipeline.model import Claim, ClaimSet, Dossier, Keyframe, PacketIndex
+from pipeline.outputs import sidecar_of
+from pipeline.packs import parse_pack, read_record
+from pipeline.plan import sources
+from pipeline.provenance import sha256_file
+from pipeline.serve.service import Service
+from pipeline.timeline import Span, utc_ms
+
+
+def key_folder(app: Application) -> KeyFolder:
+    """The workspace's own signing keys."""
+    return KeyFolder(app.keys / "signing")
+
+
+def bundle_claim(works: Service, claim_id: str, *, out: Path) -> Sealed:
+    """The sealed bundle of a claim.
+
+    Raises:
+        NotFound, InputError, ConfigError, IntegrityError, SourceError, MediaError.
+    """
+    prefix, claim = works.claim(claim_id)
+    state = works.app.archive.state_at(prefix)
+    subject = _subject(works.app, state, asked=(claim,), sku_id=claim.sku_id)
+    if claim.claim_id not in {c.claim_id for c in subject.claims.claims}:
+        raise NotFound(
+            f"claim {claim_id!r} is of an older release of its broadcast",
+            hint="seal the claim of the current release: `evidence claims BROADCAST`",
+        )
+    return _sealed(works, subject, out=out, name=safe_name(claim.claim_id))
+
+
+def bundle_order(works: Service, dossier: Dossier, *, out: Path) -> Sealed:
+    """The sealed bundle of an order's answer.
+
+    Raises:
+        NotFound: no broadcast is known for the order. Others as :func:`bundle_claim`.
+    """
+    if not dossier.broadcast_id:
+        raise NotFound(
+            f"order {dossier.order_id!r}: no broadcast is known, so there is nothing to seal",
+            hint="process the broadcast it came from",
+        )
+    state = works.app.archive.state(dossier.broadcast_id)
+    asked = tuple(moment.claim for moment in dossier.moments)
+    subject = _subject(
+        works.app, state, asked=asked, sku_id=dossier.sku_id or None, dossiers=(dossier,)
+    )
+    name = f"order-{safe_name(dossier.order_id)}"
+    return _sealed(works, subject, out=out, name=name, orders=(dossier.order_id,))
+
+
+def _subject(
+    app: Application,
+    state: State,
+    *,
+    asked: tuple[Claim, ...],
+    sku_id: str | None,
+    dossiers: tuple[Dossier, ...] = (),
+) -> Subject:
+    parts = runner.parts_of(app, state)
+    return Subject(
+        state=state,
+        transcript=parts.transcript,
+        screen=parts.screen,
+        claims=parts.claims or ClaimSet(broadcast_id=state.revision.broadcast.broadcast_id),
+        indexes=_indexes(app, state),
+        asked=asked,
+        sku_id=sku_id,
+        dossiers=dossiers,
+    )
+
+
+def _indexes(app: Application, state: State) -> tuple[PacketIndex, ...]:
+    output = state.output("ingest")
+    if output is None:
+        return ()
+    return sidecar_of(parse_pack(app.archive.pack(output), name=output.key))
+
+
+def _sealed(
+    works: Service, subject: Subject, *, out: Path, name: str, orders: Sequence[str] = ()
+) -> Sealed:
+    app, state = works.app, subject.state
+    with ExitStack() as stack:
+        workshop = Workshop(
+            store=app.store,
+            cut=_Cutter(app, subject, stack),
+            picture=_pictures(app, subject),
+            custody=custody.extract(app.archive, state),
+            signer=signer_of(app.settings.seal, app.keys / "signing"),
+            settings=app.settings.seal,
+            now_utc_ms=utc_ms(datetime.now(UTC)),
+        )
+        made = make_bundle(subject, workshop, out=out, name=name, orders=orders)
+    about = {"bundle": name, "manifest_sha256": made.manifest_sha256, "orders": len(orders)}
+    note(app, state, "exported", about=about)
+    return made
+
+
+def _pictures(app: Application, subject: Subject) -> Callable[[Keyframe], bytes]:
+    def picture(keyframe: Keyframe) -> bytes:
+        seen = subject.state.output("keyframes")
+        if seen is None:
+            raise NotFound(f"{subject.broadcast_id}: no pictures")
+        return read_record(app.store, seen.key, table="images", number=keyframe.image)
+
+    return picture
+
+
+class _Cutter:
+    """Cuts the clips of a bundle; each recording is opened once."""
+
+    def __init__(self, app: Application, subject: Subject, stack: ExitStack) -> None:
+        self._app = app
+        self._subject = subject
+        self._stack = stack
+        self._open: dict[int, MediaSource] = {}
+
+    def __call__(self, span: Span, claim_id: str, folder: Path) -> Clip:
+        """The clip of a span, from the recording that holds most of it."""
+        subject, revision = self._subject, self._subject.state.revision
+        spans = [s for s in revision.clock_map.spans if s.recording_index >= 0]
+        number = max(spans, key=lambda s: s.span.overlap_ms(span)).recording_index
+        return make_clip(
+            source=self._source(number),
+            recording=revision.recordings[number],
+            recording_index=number,
+            clock_map=revision.clock_map,
+            broadcast_id=subject.broadcast_id,
+            span_ms=(span.start_ms, span.end_ms),
+            margin_ms=self._app.settings.clip.margin_ms,
+            transcript=subject.transcript,
+            out_dir=folder,
+            name=claim_id or f"window-{span.start_ms}",
+            claim_id=claim_id or None,
+            index=subject.indexes[number],
+        )
+
+    def _source(self, number: int) -> MediaSource:
+        if number not in self._open:
+            recording = self._subject.state.revision.recordings[number]
+            opened = self._stack.enter_context(sources(self._app.context(), [recording]))
+            self._open[number] = opened[0]
+        return self._open[number]
+
+
+def note(app: Application, state: State, event: str, *, about: dict[str, Any]) -> None:
+    """Add a custody event of this workspace to a broadcast."""
+    retain = state.revision.retain_until_utc_ms
+    custody.record(
+        app.archive,
+        state,
+        event,
+        writer=app.writer,
+        by="",
+        about=about,
+        retain_until=None if retain is None else _instant(retain),
+    )
+
+
+def _instant(at_utc_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_utc_ms / 1000, UTC)
+
+
+def custody_checked(
+    app: Application, broadcasts: Sequence[str], *, deep: bool
+) -> Iterator[custody.Checked]:
+    """The custody of the broadcasts named, or of all."""
+    states = (
+        (app.archive.state(name) for name in broadcasts)
+        if broadcasts
+        else (app.archive.state_at(prefix) for prefix in app.archive.broadcasts())
+    )
+    for state in states:
+        yield custody.check(app.archive, state, deep=deep)
+
+
+def trust_file(app: Application) -> dict[str, Any]:
+    """What others are given, by a way of its own, to trust this workspace's bundles.
+
+    Raises:
+        InputError: a certificate file of the settings cannot be read.
+    """
+    settings = app.settings.seal
+    rows = [row.model_dump(mode="json") for row in _history(app).keys]
+    return {
+        "format": TRUST_FORMAT,
+        "version": VERSION,
+        "keys": rows,
+        "authorities": [
+            {
+                "name": authority.name,
+                "certificates": _certificates(authority.ca_file),
+                "from_utc_ms": 0,
+                "until_utc_ms": None,
+            }
+            for authority in settings.authorities
+        ],
+        "scripts": [sha256_file(Path(script_file))],
+    }
+
+
+def _history(app: Application) -> KeyHistory:
+    return key_folder(app).history()
+
+
+def _certificates(file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{file}: cannot be read as PEM", hint="correct ca_file under [seal]", file=file
+        ) from error
+
+
+def now_ms() -> int:
+    """This instant, UTC milliseconds."""
+    return utc_ms(datetime.now(UTC))
