@@ -120,7 +120,7 @@ def conflict(path: Path, found: str) -> MappingConflict:
     """The error for an index that another schema version made."""
     return MappingConflict(
         f"{path} has schema {found}, this program reads and writes {SCHEMA_VERSION}",
-        hint=f"the recordings and claims are untouched; {REBUILD}",
+        hint="the recordings and claims are untouched; run: evidence rebuild",
     )
 
 
