@@ -36,6 +36,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("commands_system", "Check the set-up, limits and what is missing."),
     "evaluate": ("commands_evaluate", "Score labelled broadcasts."),
     "serve": ("commands_serve", "Serve the desk in a browser, and the HTTP API."),
+    "review": ("commands_review", "Hear doubtful claims and decide them."),
     "access": ("commands_access", "Give, list and take back access to the desk."),
     "rules": ("commands_rules", "List, test, try and explain the rules."),
     "plan": ("commands_flows", "Say what a run over many broadcasts would do."),

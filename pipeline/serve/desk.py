@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline import runner
 from pipeline.archive import State
+from pipeline.cases.review import Layer, ReviewRecord
+from pipeline.cases.review import words_of as review_words
 from pipeline.cases.run import KeyRing
 from pipeline.errors import InputError, NotFound
 from pipeline.model import Broadcast, CatalogueEntry, Claim, Dossier
@@ -18,12 +20,13 @@ from pipeline.runner import Parts
 from pipeline.serve import media_cache
 from pipeline.serve.access.roles import Viewer
 from pipeline.serve.access.views import ViewLog
+from pipeline.serve.reviews import Reviewer, Sheet
 from pipeline.serve.service import Service, shown, words_of
 from pipeline.serve.system import status
 
 if TYPE_CHECKING:
     from pipeline.evidence.clip import Clip
-    from pipeline.index.answer import Answer
+    from pipeline.index.answer import Answer, Hit
 
 
 class Office(NamedTuple):
@@ -37,6 +40,17 @@ class Office(NamedTuple):
     """Where views are written down."""
     owners: dict[tuple[str, int], Broadcast]
     """Descriptions of releases, remembered: they never change."""
+
+
+class Queue(NamedTuple):
+    """Claims that wait."""
+
+    hits: list[Hit]
+    """The page."""
+    cursor: str
+    """For the next one; empty on the last."""
+    total: int
+    """All that the machine sent to review, decided or not."""
 
 
 class Desk:
@@ -152,6 +166,59 @@ class Desk:
         if not self.viewer.sees(state.revision.broadcast):
             raise _no_claim(claim_id)
         return state, claim
+
+    def layers(self, parts: Parts) -> dict[str, Layer]:
+        """The decisions that stand over a broadcast's claims."""
+        claims = parts.claims.claims if parts.claims else ()
+        return self._works.reviews.over(parts.state.prefix, map(review_words, claims))
+
+    def layer(self, parts: Parts, claim: Claim) -> Layer | None:
+        """The decision that stands over one claim, of whatever version."""
+        found = self._works.reviews.over(parts.state.prefix, [review_words(claim)])
+        return found.get(claim.claim_id)
+
+    def hit_layers(self, answer: Answer) -> dict[str, Layer]:
+        """The decisions that stand over a page of hits."""
+        return self._works.reviews.over_hits(answer)
+
+    def dossier_layers(self, dossier: Dossier) -> dict[str, Layer]:
+        """The decisions that stand over a dossier's moments."""
+        return self._works.reviews.over_dossier(dossier)
+
+    # --- review ---------------------------------------------------------------------------
+
+    def queue(self, *, cursor: str = "", size: int = 20, **filters: Any) -> Queue:
+        """Claims that wait for a person to hear them."""
+        self.viewer.require("review")
+        found = self._works.reviews.queue(self.search, cursor=cursor, size=size, **filters)
+        return Queue(*found)
+
+    def sheet(self, claim_id: str) -> Sheet:
+        """A claim with its history; its listing only after the viewer wrote down what was heard."""
+        self.viewer.require("review")
+        state, claim = self._claim(claim_id)
+        self._wrote("viewed", "review", state=state, claim_id=claim_id)
+        return self._works.reviews.sheet(state, claim, self._reviewer)
+
+    def hear(self, claim_id: str, *, heard: str) -> ReviewRecord:
+        """The first step of a review."""
+        self.viewer.require("review")
+        state, claim = self._claim(claim_id)
+        record = self._works.reviews.hear(state, claim, self._reviewer, heard=heard)
+        self._wrote("reviewed", "heard", state=state, claim_id=claim_id, number=record.number)
+        return record
+
+    def decide(self, claim_id: str, **decision: Any) -> ReviewRecord:
+        """The second step of a review."""
+        self.viewer.require("review")
+        state, claim = self._claim(claim_id)
+        record = self._works.reviews.decide(state, claim, self._reviewer, **decision)
+        self._wrote("reviewed", "decided", state=state, claim_id=claim_id, number=record.number)
+        return record
+
+    @property
+    def _reviewer(self) -> Reviewer:
+        return Reviewer(self.viewer.key_id, self.viewer.name)
 
     # --- clips ----------------------------------------------------------------------------
 

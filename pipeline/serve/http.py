@@ -22,7 +22,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from pipeline.errors import EvidenceError, InputError, NotFound
 from pipeline.provenance import VERSION
-from pipeline.serve import http_api, http_pages, http_session
+from pipeline.serve import http_api, http_pages, http_review, http_session
 from pipeline.serve.access.door import Door
 from pipeline.serve.access.gate import Gate, problem
 from pipeline.serve.access.keys import KeyBook
@@ -58,7 +58,7 @@ def make_app(service: Service, *, hosts: list[str]) -> FastAPI:
     app.add_exception_handler(EvidenceError, _known)
     app.add_exception_handler(HTTPException, _plain)
     app.add_exception_handler(RequestValidationError, _invalid)
-    for room in (http_api, http_session, http_pages):
+    for room in (http_review, http_api, http_session, http_pages):
         app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app

@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse
+from pydantic import Field
 
+from pipeline.cases.review import Layer
 from pipeline.errors import InputError
 from pipeline.evidence.clip import Clip
 from pipeline.index.answer import Answer
-from pipeline.model import Claim, Dossier
+from pipeline.model import Claim, Dossier, Frozen
 from pipeline.serve.access.door import Door
 from pipeline.serve.desk import Desk, Office
 
@@ -36,6 +38,20 @@ def desk_of(request: Request) -> Desk:
 Works = Annotated[Desk, Depends(desk_of)]
 
 
+class ReviewedAnswer(Answer):
+    """A page of hits, with what people decided about them."""
+
+    reviews: dict[str, Layer] = Field(default_factory=dict)
+    """By claim id, the decision that stands over a hit."""
+
+
+class ReviewedDossier(Dossier):
+    """An answer to an order, with what people decided about its moments."""
+
+    reviews: dict[str, Layer] = Field(default_factory=dict)
+    """By claim id, the decision that stands over a moment."""
+
+
 @router.get("/search")
 def search(
     works: Works,
@@ -48,11 +64,12 @@ def search(
     polarity: Literal["", "affirm", "negate"] = "",
     size: Annotated[int, Query(ge=1, le=200)] = 20,
     cursor: Annotated[str, Query(max_length=4000)] = "",
-) -> Answer:
+) -> ReviewedAnswer:
     """Claims, spoken words and screen text, with facets, coverage and a cursor for the next page."""
     filters = {"sku": sku, "claim_type": claim_type, "host": host, "merchant": merchant}
     filters |= {"broadcast": broadcast, "polarity": polarity}
-    return works.search(q, **filters, size=size, cursor=cursor)
+    answer = works.search(q, **filters, size=size, cursor=cursor)
+    return ReviewedAnswer(**_fields(answer), reviews=works.hit_layers(answer))
 
 
 @router.get("/broadcasts")
@@ -130,9 +147,14 @@ def _file(works: Desk, made: Clip, kind: Kind) -> FileResponse:
 
 
 @router.get("/orders/{order_id:path}")
-def order(works: Works, order_id: str) -> Dossier:
+def order(works: Works, order_id: str) -> ReviewedDossier:
     """The answer to an order's dispute, from the store alone."""
-    return works.order(order_id)
+    dossier = works.order(order_id)
+    return ReviewedDossier(**_fields(dossier), reviews=works.dossier_layers(dossier))
+
+
+def _fields(record: Frozen) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in type(record).model_fields}
 
 
 @router.get("/status")

@@ -22,7 +22,6 @@ from pipeline.timeline import clock, from_utc_ms
 
 router = APIRouter(include_in_schema=False)
 templates = Jinja2Templates(directory=Path(__file__).parent / "web" / "templates")
-templates.env.filters |= {"clean": clean, "clock": clock, "value": value_text}
 _PAGE = 20
 _AROUND_MS = 30_000
 """Words shown on both sides where no clip can be made."""
@@ -34,6 +33,13 @@ _NARROW = {
     "broadcast_id": "broadcast",
 }
 """Facets that a query can name, and their names there."""
+
+
+def _utc(utc_ms: int) -> str:
+    return f"{from_utc_ms(utc_ms):%Y-%m-%d %H:%M} UTC"
+
+
+templates.env.filters |= {"clean": clean, "clock": clock, "value": value_text, "utc": _utc}
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -51,7 +57,9 @@ def search_page(
     hits = (
         [(hit, _marked(hit.document.text, hit.highlights)) for hit in answer.hits] if answer else []
     )
-    return page(request, "search.html", q=q, answer=answer, hits=hits, error=error, narrow=_NARROW)
+    layers = works.hit_layers(answer) if answer else {}
+    more: dict[str, Any] = {"narrow": _NARROW, "layers": layers}
+    return page(request, "search.html", q=q, answer=answer, hits=hits, error=error, **more)
 
 
 @router.get("/m/{claim_id}", response_class=HTMLResponse)
@@ -59,12 +67,13 @@ def moment_page(request: Request, works: Works, claim_id: str) -> Response:
     """The permanent link of a claim: the player at its moment, with everything around it."""
     claim, parts = works.moment(claim_id)
     others = parts.claims.claims if parts.claims else ()
-    shown = _shown(parts, (claim.start_ms, claim.end_ms), lambda: works.clip(claim_id))
+    shown = shown_span(parts, (claim.start_ms, claim.end_ms), lambda: works.clip(claim_id))
     return page(
         request,
         "moment.html",
         heading=claim.quote,
         claim=claim,
+        layer=works.layer(parts, claim),
         clip_url=f"/api/v1/claims/{claim_id}/clip",
         before=_neighbour(others, claim, -1),
         after=_neighbour(others, claim, 1),
@@ -78,7 +87,7 @@ def span_page(
 ) -> Response:
     """The player at any span: a line that was said or shown, a product's window."""
     parts, span = works.broadcast(broadcast_id, what="moment"), (start_ms, end_ms)
-    shown = _shown(parts, span, lambda: works.clip_of_span(broadcast_id, span))
+    shown = shown_span(parts, span, lambda: works.clip_of_span(broadcast_id, span))
     said = [s.text for s in shown["lines"] if s.start_ms < end_ms and s.end_ms > start_ms]
     return page(
         request,
@@ -90,7 +99,7 @@ def span_page(
     )
 
 
-def _shown(parts: Parts, span: tuple[int, int], cut: Callable[[], Clip]) -> dict[str, Any]:
+def shown_span(parts: Parts, span: tuple[int, int], cut: Callable[[], Clip]) -> dict[str, Any]:
     """The clip of a span, or why there is none, and the words spoken in it."""
     clip, unplayable = None, ""
     try:
@@ -130,6 +139,7 @@ def broadcast_page(request: Request, works: Works, broadcast_id: str) -> Respons
         broadcast=parts.state.revision.broadcast,
         duration_ms=max(1, parts.state.revision.duration_ms),
         claims=claims,
+        layers=works.layers(parts),
         lanes=_lanes(claims),
         windows=parts.claims.windows if parts.claims else (),
         missing=[g for g in parts.transcript.gaps if g.missing] if parts.transcript else [],
@@ -146,7 +156,8 @@ def order_form(order_id: Annotated[str, Query(max_length=300)] = "") -> Response
 @router.get("/o/{order_id:path}", response_class=HTMLResponse)
 def order_page(request: Request, works: Works, order_id: str) -> Response:
     """The answer to an order's dispute, one plain sentence first."""
-    return page(request, "order.html", dossier=works.order(order_id))
+    dossier = works.order(order_id)
+    return page(request, "order.html", dossier=dossier, layers=works.dossier_layers(dossier))
 
 
 @router.get("/status", response_class=HTMLResponse)

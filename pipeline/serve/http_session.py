@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from typing import Annotated
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -12,10 +11,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pipeline.serve.access.door import COOKIE, Door
 from pipeline.serve.access.gate import client_name
 from pipeline.serve.access.throttle import Throttle
+from pipeline.serve.http_forms import read_form
 from pipeline.serve.http_pages import page
 
 router = APIRouter(include_in_schema=False)
-_LONGEST_FORM_BYTES = 4096
 _BY_ADDRESS = Throttle(burst=5, per_minute=1)
 _ALL = Throttle(burst=100, per_minute=60)
 """Wrong keys, by address and together: a key cannot be guessed, and guessing is not worth a try."""
@@ -30,8 +29,8 @@ def login_page(request: Request, next: Annotated[str, Query(max_length=4000)] = 
 @router.post("/login", response_class=HTMLResponse)
 async def login(request: Request) -> Response:
     """From a key to a session; wrong ones are counted by where they come from."""
-    form = parse_qs((await _body(request)).decode("utf-8", "replace"), max_num_fields=4)
-    after = _inside(form.get("next", ["/"])[0])
+    form = await read_form(request)
+    after = _inside(form.get("next", "/"))
     name = client_name(request)
     wait_s = max(_BY_ADDRESS.wait_s(name), _ALL.wait_s(""))
     if wait_s:
@@ -39,7 +38,7 @@ async def login(request: Request) -> Response:
         failed.headers["Retry-After"] = str(math.ceil(wait_s))
         return failed
     door: Door = request.app.state.door
-    key = door.book.opened_by(form.get("key", [""])[0].strip())
+    key = door.book.opened_by(form.get("key", "").strip())
     if key is None:
         _BY_ADDRESS.take(name)
         _ALL.take("")
@@ -69,13 +68,3 @@ def _inside(address: str) -> str:
     """An address on this desk; anything else becomes the first page."""
     plain = address.startswith("/") and not address.startswith("//")
     return address if plain and "\\" not in address and address.isprintable() else "/"
-
-
-async def _body(request: Request) -> bytes:
-    """The beginning of a small form; the rest of a long one is not read."""
-    data = b""
-    async for piece in request.stream():
-        data += piece
-        if len(data) > _LONGEST_FORM_BYTES:
-            return b""
-    return data

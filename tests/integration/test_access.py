@@ -27,6 +27,7 @@ OWN, OTHER = "own-01", "other-02"
 ORDER = "ORD-26060501"
 EVERYONE = ("arbitrator", "agent", "merchant", "host", "operator", "auditor", "admin", "nobody")
 READERS = {"arbitrator", "agent", "merchant", "host", "auditor", "admin"}
+REVIEWERS = {"arbitrator", "admin"}
 UNLIMITED = READERS - {"merchant", "host"}
 
 
@@ -109,6 +110,14 @@ ROUTES: dict[str, Expected] = {
     "GET /b/{broadcast_id:path}": Expected(("/b/{b}",), READERS, owned=True),
     "GET /o": Expected((f"/o?order_id={ORDER}",), set(EVERYONE) - {"nobody"}, status=303),
     "GET /o/{order_id:path}": Expected((f"/o/{ORDER}",), UNLIMITED),
+    "GET /review": Expected(("/review",), REVIEWERS),
+    "GET /review/{claim_id}": Expected(("/review/{c}",), REVIEWERS),
+    "POST /review/{claim_id}": Expected(("/review/{c}",), REVIEWERS, status=400),
+    "GET /api/v1/review": Expected(("/api/v1/review",), REVIEWERS),
+    "GET /api/v1/claims/{claim_id}/reviews": Expected(("/api/v1/claims/{c}/reviews",), REVIEWERS),
+    "POST /api/v1/claims/{claim_id}/reviews": Expected(
+        ("/api/v1/claims/{c}/reviews",), REVIEWERS, status=201
+    ),
     "GET /status": Expected(("/status",), {"operator", "auditor", "admin"}),
     "GET /api/v1/search": Expected(("/api/v1/search?q=五年",), READERS),
     "GET /api/v1/broadcasts": Expected(("/api/v1/broadcasts",), READERS | {"operator"}),
@@ -175,8 +184,11 @@ def test_every_route_with_every_role(given: Given, route: str, role: str):
                 continue
             asked = path.format(b=broadcast, c=given.claims[broadcast]).replace("五年", "%E4%BA%94")
             known = given.keys[role]["key"] if role != "nobody" else "re_none"
-            body = form(key=known) if method == "POST" else None
-            more = {"Origin": given.address} if method == "POST" else {}
+            body, more = None, {}
+            if method == "POST":
+                body, more = form(key=known), {"Origin": given.address}
+            if method == "POST" and asked.startswith("/api/"):
+                body, more = b'{"step":"heard","heard":"x"}', {"Content_Type": "application/json"}
             said = given.ask(asked, role, method=method, body=body, **more)
             limited = role in ("merchant", "host")
             if role == "nobody" and not expected.open:
