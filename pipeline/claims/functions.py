@@ -27,6 +27,7 @@ from pipeline.claims.amounts import (
     tens,
     upto,
 )
+from pipeline.claims.days import DAYS, feast
 from pipeline.claims.english import ENGLISH
 from pipeline.claims.lengths import LENGTHS
 from pipeline.claims.shades import SHADES
@@ -228,26 +229,11 @@ def metric(found: Found, name: str, setting: Setting) -> str:
     return text
 
 
-_FESTIVALS = {
-    "双11": "11-11",
-    "双12": "12-12",
-    "618": "06-18",
-    "元旦": "01-01",
-    "国庆": "10-01",
-    "年底": "12-31",
-}
-
-
-def festival(found: Found, name: str, setting: Setting) -> str:
-    """A sales day as a date; month and day as said."""
-    text = figures(found, name)
-    if setting.day is None:
-        return text
-    if text == "月底":
-        return month_end(found, name, setting)
-    if "月" in text:
-        return month_day(found, name, setting)
-    return f"{setting.day.year:04d}-{_FESTIVALS[text]}" if text in _FESTIVALS else text
+def threshold(found: Found, name: str, setting: Setting) -> str:
+    """What an order must come to: money, unless pieces are counted."""
+    text, numbers = found.text(name).rstrip(), found.numbers(name)
+    counted = not text.endswith(("#", "块", "元", "钱"))
+    return figures(found, name) if counted or not numbers else money(found, name, setting)
 
 
 def trim(found: Found, name: str, _: Setting) -> str:
@@ -315,11 +301,13 @@ FUNCTIONS: dict[str, Callable[[Found, str, Setting], str]] = {
     "split": split,
     "colour_only": colour_only,
     "metric": metric,
-    "festival": festival,
+    "festival": feast,
+    "threshold": threshold,
     "fineness": fineness,
     "age": age,
     "bound": bound,
     "washable": washable,
+    **DAYS,
     **ENGLISH,
     **LENGTHS,
     **SHADES,
