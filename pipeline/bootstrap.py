@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from filelock import FileLock
 
 from pipeline.archive import Archive
 from pipeline.errors import ConfigError, DiskShort
+from pipeline.glance import Glance
 from pipeline.plan import Context, Progress
 from pipeline.ports import ClaimDetector, EvidenceIndex, ObjectStore, TextReader, Transcriber
 from pipeline.provenance import shard
@@ -99,6 +101,13 @@ class Application:
 
         verifier = OpenAiVerifier(asked)
         return VerifiedDetector(self.rules, verifier, max_claims=asked.verifier_max_claims)
+
+    def glancing(self) -> Application:
+        """The same workspace for one question: what was listed once is not listed again."""
+        once = copy(self)
+        once.__dict__.pop("archive", None)
+        once.store = Glance(self.store)
+        return once
 
     # --- places ---------------------------------------------------------------------------
 

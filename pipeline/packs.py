@@ -109,13 +109,17 @@ def read_record(store: ObjectStore, key: str, *, table: str, number: int) -> byt
     return store.read(key, start=at, end=at + length)
 
 
-def read_tables(store: ObjectStore, key: str, *, tables: Sequence[str]) -> Pack:
+def read_tables(
+    store: ObjectStore, key: str, *, tables: Sequence[str], size_bytes: int = 0
+) -> Pack:
     """A pack with some of its tables only: the trailer and one range around their records.
+
+    ``size_bytes`` is the pack's size where it is known, which spares a request.
 
     Raises:
         ObjectMissing: no such pack. UnknownFormat.
     """
-    trailer = _stored_trailer(store, key)
+    trailer = _stored_trailer(store, key, size_bytes=size_bytes)
     wanted = {name: rows for name, rows in _tables(trailer).items() if name in tables}
     spans = [(at, at + size) for rows in wanted.values() for at, size in rows]
     start, end = min((a for a, _ in spans), default=0), max((b for _, b in spans), default=0)
@@ -124,11 +128,11 @@ def read_tables(store: ObjectStore, key: str, *, tables: Sequence[str]) -> Pack:
     return Pack(trailer["kind"], trailer["head"], moved, data)
 
 
-def _stored_trailer(store: ObjectStore, key: str) -> dict[str, Any]:
-    stat = store.stat(key)
-    if stat is None:
+def _stored_trailer(store: ObjectStore, key: str, *, size_bytes: int = 0) -> dict[str, Any]:
+    stat = None if size_bytes else store.stat(key)
+    if stat is None and not size_bytes:
         raise ObjectMissing(f"no object {key}", hint="restore it, or process the broadcast again")
-    size = stat.size_bytes
+    size = stat.size_bytes if stat else size_bytes
     tail = store.read(key, start=max(0, size - _TAIL_BYTES), end=size)
     need = _FOOT_BYTES + int.from_bytes(tail[-_FOOT_BYTES : -len(MAGIC)], "big")
     if len(tail) < need <= size:

@@ -16,7 +16,7 @@ from pipeline.index.patience import Tell, patiently
 from pipeline.ingest import fetch
 from pipeline.ingest import run as ingest_room
 from pipeline.ingest.formats import parse_broadcast
-from pipeline.model import Broadcast, ClaimSet, Screen, Transcript
+from pipeline.model import Broadcast, ClaimSet, Output, Screen, Transcript
 from pipeline.outputs import claims_of, screen_of, transcript_of
 from pipeline.packs import parse_pack, read_tables
 from pipeline.plan import Progress, run_all
@@ -177,13 +177,17 @@ def parts_of(app: Application, state: State, *, screen: bool = True) -> Parts:
     """The outputs of a state; without the screen's lines where they are not needed."""
     archive = app.archive
     heard, seen, claimed = (state.output(s) for s in ("transcribe", "keyframes", "claims"))
-    tables = ("keyframes", "lines")
     return Parts(
         state,
         transcript_of(parse_pack(archive.pack(heard), name=heard.key)) if heard else None,
-        screen_of(read_tables(archive.store, seen.key, tables=tables)) if seen and screen else None,
+        _screen(archive.store, seen) if seen and screen else None,
         claims_of(parse_pack(archive.pack(claimed), name=claimed.key)) if claimed else None,
     )
+
+
+def _screen(store: ObjectStore, seen: Output) -> Screen:
+    tables = ("keyframes", "lines")
+    return screen_of(read_tables(store, seen.key, tables=tables, size_bytes=seen.size_bytes))
 
 
 def documents(app: Application, state: State) -> Iterator[Document]:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, timedelta
 from pathlib import Path
 
 from pipeline import runner
 from pipeline.bootstrap import Application
 from pipeline.cases.run import Bounds, Known, Material, answer_order, reader_of
 from pipeline.errors import InputError, NotFound
+from pipeline.index.documents import UNDATED
 from pipeline.model import ClaimSet, Dossier, Order
 from pipeline.runner import Parts
+
+_OFFSET_HOURS = 14
+"""No clock on earth is further from Greenwich, so a broadcast's own day is at most this far off."""
+_LONGEST_DAYS = 7
+"""A broadcast that began longer before an order is not looked for."""
 
 
 def answer(app: Application, order: Order) -> Dossier:
@@ -19,7 +26,7 @@ def answer(app: Application, order: Order) -> Dossier:
     return answer_order(
         order,
         material=lambda broadcast_id: _material(app, broadcast_id),
-        known=lambda: _known(app),
+        known=lambda: _known(app, order),
         bounds=Bounds(
             viewer_latency_ms=settings.viewer_latency_ms,
             min_coverage_pm=settings.min_coverage_pm,
@@ -46,11 +53,31 @@ def _claims(parts: Parts) -> ClaimSet:
     return parts.claims or empty
 
 
-def _known(app: Application) -> Iterator[Known]:
-    for prefix in app.archive.broadcasts():
-        state = app.archive.state_at(prefix)
-        windows = _claims(runner.parts_of(app, state, screen=False)).windows
-        yield Known(state.revision.broadcast, state.revision.duration_ms, windows)
+def _known(app: Application, order: Order) -> Iterator[Known]:
+    """The broadcasts that may be the order's: those it lists, else those of its days."""
+    for prefix in _likely(app, order):
+        try:
+            state = app.archive.state_at(prefix)
+        except NotFound:  # taken in, not finished
+            continue
+        broadcast = state.revision.broadcast
+        sells = broadcast.product(order.sku_id) is not None
+        parts = runner.parts_of(app, state, screen=False) if sells else None
+        windows = _claims(parts).windows if parts else ()
+        yield Known(broadcast, state.revision.duration_ms, windows)
+
+
+def _likely(app: Application, order: Order) -> Iterator[str]:
+    if order.broadcast_ids:
+        for broadcast_id in order.broadcast_ids:
+            yield from app.archive.prefixes(broadcast_id)
+        return
+    last = (order.ordered_at.astimezone(UTC) + timedelta(hours=_OFFSET_HOURS)).date()
+    earlier = timedelta(milliseconds=app.settings.order_lookback_ms, hours=2 * _OFFSET_HOURS)
+    count = _LONGEST_DAYS + 1 + earlier.days
+    days = [(last - timedelta(days=n)).isoformat() for n in range(count + 1)]
+    prefixes = {p.prefix for day in (*days, UNDATED) for _, of in app.archive.days(day) for p in of}
+    yield from sorted(prefixes)
 
 
 def asked_orders(file: Path) -> list[Order | str]:

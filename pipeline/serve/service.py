@@ -89,7 +89,7 @@ class Service:
 
     def parts(self, broadcast_id: str) -> Parts:
         """Everything about a broadcast, from the store."""
-        return runner.read_parts(self.app, broadcast_id)
+        return runner.read_parts(self.app.glancing(), broadcast_id)
 
     def claims(self, broadcast_id: str) -> list[Claim]:
         """A broadcast's claims in order of time."""
@@ -138,18 +138,18 @@ class Service:
 
     def clip_claim(self, claim_id: str, *, out: Path | None, margin_ms: int | None) -> Clip:
         """The clip of a claim, with picture, words and provenance beside it."""
-        prefix, claim = self.claim(claim_id)
+        once = Service(self.app.glancing())
+        prefix, claim = once.claim(claim_id)
         span = (claim.start_ms, claim.end_ms)
-        state = self.app.archive.state_at(prefix)
+        state = once.app.archive.state_at(prefix)
         return self._cut(state, span=span, out=out, margin_ms=margin_ms, claim_id=claim_id)
 
     def clip_span(
         self, broadcast_id: str, *, span: tuple[int, int], out: Path | None, margin_ms: int | None
     ) -> Clip:
         """The clip of a time range of a broadcast's timeline."""
-        return self.cut(
-            self.app.archive.state(broadcast_id), span=span, out=out, margin_ms=margin_ms
-        )
+        state = self.app.glancing().archive.state(broadcast_id)
+        return self.cut(state, span=span, out=out, margin_ms=margin_ms)
 
     def cut(
         self, state: State, *, span: tuple[int, int], out: Path | None, margin_ms: int | None
@@ -218,9 +218,11 @@ class Service:
     def order(self, order: Order | str) -> Dossier:
         """The answer to one order (an id, or the order itself), from the store alone."""
         from pipeline.serve.answers import answer
+        from pipeline.serve.reviews import Reviews
 
-        found = answer(self.app, self.book.get(order) if isinstance(order, str) else order)
-        return self.reviews.on_dossier(found)
+        once = self.app.glancing()
+        found = answer(once, self.book.get(order) if isinstance(order, str) else order)
+        return Reviews(once).on_dossier(found)
 
     @cached_property
     def reviews(self) -> Reviews:

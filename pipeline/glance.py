@@ -1,0 +1,70 @@
+"""One look at the store for one question: what was listed once is not listed again.
+
+A question (an order, a broadcast, a clip) asks for the release, the revision, the reviews of
+one broadcast, all of which stand under one short prefix. The first listing answers for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from pipeline.ports import ObjectStat, ObjectStore
+
+
+class Glance:
+    """``ObjectStore`` over another one, to be thrown away after one question.
+
+    Listings are those of the moment of the first; anything written through it is seen.
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._listed: dict[str, list[ObjectStat]] = {}
+
+    def stat(self, key: str) -> ObjectStat | None:
+        """As the store says."""
+        return self._store.stat(key)
+
+    def list(self, prefix: str) -> Iterator[ObjectStat]:
+        """From a listing of this or a shorter prefix, where there was one."""
+        known = next((p for p in self._listed if prefix.startswith(p)), None)
+        if known is None:
+            self._listed[prefix] = list(self._store.list(prefix))
+            known = prefix
+        return (stat for stat in self._listed[known] if stat.key.startswith(prefix))
+
+    def read(
+        self, key: str, *, start: int = 0, end: int | None = None, if_match: str = ""
+    ) -> bytes:
+        """As the store says."""
+        return self._store.read(key, start=start, end=end, if_match=if_match)
+
+    def download(self, key: str, path: Path) -> str:
+        """As the store says."""
+        return self._store.download(key, path)
+
+    def put(self, key: str, source: bytes | Path, *, retain_until: datetime | None = None) -> str:
+        """Written through; listings are made anew."""
+        self._listed.clear()
+        return self._store.put(key, source, retain_until=retain_until)
+
+    def put_if_absent(
+        self, key: str, source: bytes | Path, *, retain_until: datetime | None = None
+    ) -> bool:
+        """Written through; listings are made anew."""
+        self._listed.clear()
+        return self._store.put_if_absent(key, source, retain_until=retain_until)
+
+    def presign(self, key: str, *, expires_s: int) -> str:
+        """As the store says."""
+        return self._store.presign(key, expires_s=expires_s)
+
+    def hold(self, key: str, *, on: bool) -> None:
+        """Passed on."""
+        self._store.hold(key, on=on)
+
+    def local_path(self, key: str) -> Path | None:
+        """As the store says."""
+        return self._store.local_path(key)

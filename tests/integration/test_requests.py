@@ -1,0 +1,162 @@
+"""What the store is asked for an order, a broadcast and a clip, with the index stopped."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from pipeline.bootstrap import init
+from pipeline.errors import IndexUnavailable
+from pipeline.ports import ObjectStat, ObjectStore
+from pipeline.runner import Request
+from pipeline.serve.service import Service
+from tests.broadcasts import processed
+from tests.command import EXAMPLES, evidence, short_broadcast
+
+MOST_METADATA = 5
+
+
+class CountingStore:
+    """A store as from afar: every request is written down, nothing lies on this machine's disk."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self.store = store
+        self.asked: list[tuple[str, str]] = []
+
+    @property
+    def metadata(self) -> list[tuple[str, str]]:
+        """All but the content itself: packs and recordings."""
+        return [a for a in self.asked if "/packs/" not in a[1] and "/media/" not in a[1]]
+
+    def stat(self, key: str) -> ObjectStat | None:
+        self.asked.append(("stat", key))
+        return self.store.stat(key)
+
+    def list(self, prefix: str) -> Iterator[ObjectStat]:
+        self.asked.append(("list", prefix))
+        return self.store.list(prefix)
+
+    def read(
+        self, key: str, *, start: int = 0, end: int | None = None, if_match: str = ""
+    ) -> bytes:
+        self.asked.append(("read", key))
+        return self.store.read(key, start=start, end=end, if_match=if_match)
+
+    def download(self, key: str, path: Path) -> str:
+        self.asked.append(("download", key))
+        return self.store.download(key, path)
+
+    def put(self, key: str, source: bytes | Path, *, retain_until: datetime | None = None) -> str:
+        self.asked.append(("put", key))
+        return self.store.put(key, source, retain_until=retain_until)
+
+    def put_if_absent(
+        self, key: str, source: bytes | Path, *, retain_until: datetime | None = None
+    ) -> bool:
+        self.asked.append(("put", key))
+        return self.store.put_if_absent(key, source, retain_until=retain_until)
+
+    def presign(self, key: str, *, expires_s: int) -> str:
+        self.asked.append(("presign", key))
+        return self.store.presign(key, expires_s=expires_s)
+
+    def hold(self, key: str, *, on: bool) -> None:
+        self.asked.append(("hold", key))
+        self.store.hold(key, on=on)
+
+    def local_path(self, key: str) -> Path | None:
+        return None
+
+
+def closed_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with a broadcast, its orders and five others; then its index goes away."""
+    folder = tmp_path_factory.mktemp("asked")
+    made = init(folder / "w")
+    settings = folder / "w" / "evidence.toml"
+    settings.write_text("[keyframes]\nocr = false\n")
+    works = Service(init(made.root))
+    short = short_broadcast(folder / "zh01", seconds=60)
+    works.process(
+        Request(inputs=(str(short),), transcript_file=EXAMPLES / "zh01" / "transcript.json")
+    )
+    works.import_orders(EXAMPLES / "zh01" / "orders.jsonl")
+    for number in range(5):
+        processed(works, folder, f"other-{number}", day=f"2026-06-1{number}")
+    settings.write_text(
+        f'[index]\nkind = "elasticsearch"\nurl = "http://127.0.0.1:{closed_port()}"\ntimeout_s = 2\n'
+    )
+    return made.root
+
+
+@pytest.fixture
+def counted(root: Path) -> tuple[Service, CountingStore]:
+    app = init(root)
+    store = CountingStore(app.store)
+    app.store = store
+    return Service(app), store
+
+
+def test_the_index_is_away(root: Path) -> None:
+    with pytest.raises(IndexUnavailable):
+        Service(init(root)).search("藏青")
+
+
+def test_an_order(counted: tuple[Service, CountingStore]) -> None:
+    works, store = counted
+    dossier = works.order("ORD-26060501")
+    assert dossier.verdict == "found"
+    assert len(store.metadata) <= MOST_METADATA, store.metadata
+    assert len(store.asked) <= MOST_METADATA + 2  # and the words and the claims
+
+
+def test_a_broadcast(counted: tuple[Service, CountingStore]) -> None:
+    works, store = counted
+    shown = works.show("sample-zh01")
+    assert shown["claims"]
+    assert shown["keyframes"]
+    assert len(store.metadata) <= MOST_METADATA, store.metadata
+    assert len(store.asked) <= MOST_METADATA + 4
+
+
+def test_a_clip_of_a_claim_and_of_a_span(
+    counted: tuple[Service, CountingStore], tmp_path: Path
+) -> None:
+    works, store = counted
+    claim = works.claims("sample-zh01")[0]
+    store.asked.clear()
+    clip = works.clip_claim(claim.claim_id, out=tmp_path, margin_ms=0)
+    assert Path(clip.video).stat().st_size > 10_000
+    assert len(store.metadata) <= MOST_METADATA, store.metadata
+    store.asked.clear()
+    works.clip_span("sample-zh01", span=(5_000, 9_000), out=tmp_path, margin_ms=0)
+    assert len(store.metadata) <= MOST_METADATA, store.metadata
+
+
+def test_an_order_that_names_no_broadcast_looks_at_its_days_alone(
+    counted: tuple[Service, CountingStore],
+) -> None:
+    works, store = counted
+    order = works.book.get("ORD-26060501")
+    store.asked.clear()
+    dossier = works.order(order.model_copy(update={"broadcast_ids": ()}))
+    assert dossier.broadcast_id == "sample-zh01"
+    assert not [key for _, key in store.asked if "other-" in key]
+
+
+def test_the_commands_answer_without_the_index(root: Path, tmp_path: Path) -> None:
+    assert evidence("order", "ORD-26060501", "-w", root, "--json").json["verdict"] == "found"
+    claims = evidence("show", "sample-zh01", "-w", root, "--json").json["claims"]
+    clip = evidence("clip", claims[0]["claim_id"], "-w", root, "--out", tmp_path, "--json")
+    assert clip.code == 0, clip.err
+    assert evidence("search", "藏青", "-w", root).code == 9
