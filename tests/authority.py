@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
 _CONFIG = """\
-[ req ]
-distinguished_name = name
-prompt = no
-[ name ]
-CN = {cn}
-[ root ]
-basicConstraints = critical,CA:true
-keyUsage = critical,keyCertSign
-[ stamping ]
-basicConstraints = CA:false
-keyUsage = critical,digitalSignature
-extendedKeyUsage = critical,timeStamping
 [ tsa ]
 default_tsa = here
 [ here ]
@@ -32,53 +27,71 @@ certs = {folder}/root.pem
 signer_key = {folder}/tsa.key
 signer_digest = sha256
 default_policy = 1.3.6.1.4.1.99999.1
-digests = sha256, sha384, sha512
+digests = sha1, sha256, sha384, sha512
 accuracy = secs:1
 ess_cert_id_alg = sha256
 """
+_YEARS = timedelta(days=3650)
 
 
-def _openssl(*arguments: object) -> None:
+def openssl(*arguments: object) -> None:
+    """Run OpenSSL."""
     subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+
+def _named(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
 class Authority:
     """One authority with a root of its own; ``url`` answers while it is entered.
 
-    ``days`` is how long its certificate lasts from now; a negative one has lapsed.
+    Its certificate holds from ``since`` to ``until``, counted from now.
     """
 
-    def __init__(self, folder: Path, *, name: str = "Test authority", days: int = 3650) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str = "Test authority",
+        since: timedelta = -_YEARS,
+        until: timedelta = _YEARS,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self.name = name
         self.root = folder / "root.pem"
         self.refuse = False
-        config = folder / "openssl.cnf"
-        config.write_text(_CONFIG.format(cn=name, folder=folder), encoding="ascii")
+        (folder / "openssl.cnf").write_text(_CONFIG.format(folder=folder), encoding="ascii")
         (folder / "serial").write_text("01\n")
-        for key in ("root.key", "tsa.key"):
-            _openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", folder / key)  # fmt: skip
-        _openssl("req", "-x509", "-new", "-key", folder / "root.key", "-out", self.root, "-days", 3650,
-                 "-config", config, "-extensions", "root")  # fmt: skip
-        request = folder / "tsa.csr"
-        _openssl("req", "-new", "-key", folder / "tsa.key", "-out", request, "-config", config,
-                 "-subj", f"/CN={name} stamping")  # fmt: skip
-        _openssl("x509", "-req", "-in", request, "-CA", self.root, "-CAkey", folder / "root.key",
-                 "-set_serial", 2, "-out", folder / "tsa.pem", "-days", days,
-                 "-extfile", config, "-extensions", "stamping")  # fmt: skip
+        now = datetime.now(UTC)
+        root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+        about = x509.CertificateBuilder().issuer_name(_named(name))
+        root = about.subject_name(_named(name)).public_key(root_key.public_key()).serial_number(1)
+        root = root.not_valid_before(now - 2 * _YEARS).not_valid_after(now + 2 * _YEARS)
+        root = root.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        own = about.subject_name(_named(f"{name} stamping")).public_key(key.public_key())
+        own = own.serial_number(2).not_valid_before(now + since).not_valid_after(now + until)
+        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
+        own = own.add_extension(usage, critical=True)
+        for file, builder in ((self.root, root), (folder / "tsa.pem", own)):
+            made = builder.sign(root_key, hashes.SHA256())
+            file.write_bytes(made.public_bytes(Encoding.PEM))
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        (folder / "tsa.key").write_bytes(private)
 
     def reply(self, query: bytes) -> bytes:
         """The reply to a request."""
         asked, given = self.folder / "asked.tsq", self.folder / "given.tsr"
         asked.write_bytes(query)
-        _openssl("ts", "-reply", "-queryfile", asked, "-config", self.folder / "openssl.cnf", "-out", given)  # fmt: skip
+        openssl("ts", "-reply", "-queryfile", asked, "-config", self.folder / "openssl.cnf", "-out", given)  # fmt: skip
         return given.read_bytes()
 
-    def stamp(self, data: bytes) -> tuple[bytes, bytes]:
+    def stamp(self, data: bytes, *, algorithm: str = "sha256") -> tuple[bytes, bytes]:
         """A request over ``data`` and its reply."""
         file, query = self.folder / "data", self.folder / "query.tsq"
         file.write_bytes(data)
-        _openssl("ts", "-query", "-data", file, "-sha256", "-cert", "-out", query)
+        openssl("ts", "-query", "-data", file, f"-{algorithm}", "-cert", "-out", query)
         asked = query.read_bytes()
         return asked, self.reply(asked)
 

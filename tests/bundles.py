@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pipeline.bootstrap import Application, init, open_workspace
 from pipeline.evidence.seal import Sealed
@@ -93,10 +93,13 @@ def described(folder: Path, recording: Path) -> Path:
 
 
 def desk(
-    folder: Path, *, form: str = "mp4", authority: Authority | None = None, **more: Any
+    folder: Path, *, form: str = "mp4", authority: Authority | None = None, portrait: bool = False
 ) -> Desk:
     """A workspace in which the broadcast was processed from one kind of container."""
-    recording = made.contained(made.master(folder / "master.mp4"), folder / "made", form)
+    folder.mkdir(parents=True, exist_ok=True)
+    recording = made.contained(
+        made.master(folder / "master.mp4", portrait=portrait), folder / "made", form
+    )
     given = described(folder / "given", recording)
     stamps = authority or Authority(folder / "authority")
     app = init(folder / "w")
@@ -106,7 +109,7 @@ def desk(
     (app.root / "evidence.toml").write_text(settings, encoding="utf-8")
     works = Service(open_workspace(app.root))
     inputs = (str(given / recording.name),)
-    request = Request(inputs, given / "broadcast.json", given / "transcript.json", **more)
+    request = Request(inputs, given / "broadcast.json", given / "transcript.json")
     works.process(request)
     works.import_orders(given / "orders.jsonl")
     now = int(datetime.now(UTC).timestamp() * 1000)

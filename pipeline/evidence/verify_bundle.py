@@ -855,7 +855,7 @@ class Verifier:
     def _11_key(self) -> str:
         rows = [k for k in self.trust()["keys"] if k["key"] == self.manifest["signer"]]
         need(bool(rows), "unknown_key", "--trust does not name the key that signed")
-        at_ms = int(time.time()) * 1000 if self.proven_s is None else self.proven_s * 1000
+        at_ms = int(time.time() * 1000) if self.proven_s is None else self.proven_s * 1000
         how = "now" if self.proven_s is None else "when it was stamped"
         for row in rows:
             revoked = row["revoked_utc_ms"]
