@@ -19,7 +19,7 @@ from pipeline.ports import ObjectStore
 from pipeline.provenance import VERSION, canonical_bytes, sha256_hex
 from pipeline.timeline import utc_ms
 
-_NUMBERED = re.compile(r"(?P<writer>.+)-e(?P<number>\d{6})-(?P<event>[a-z_]+)")
+_NUMBERED = re.compile(r"(?P<writer>.+)-e(?P<number>\d{6})")
 _TRIES = 50
 
 
@@ -56,18 +56,20 @@ def events_of(store: ObjectStore, prefix: str) -> list[Event]:
     Raises:
         UnknownFormat: an event is no JSON object.
     """
-    found = []
-    for stat in store.list(f"{prefix}/custody/"):
-        data = store.read(stat.key)
-        name = stat.key.rpartition("/")[2].removesuffix(".json")
-        try:
-            body = json.loads(data)
-        except ValueError as error:
-            raise UnknownFormat(f"{stat.key}: is no custody event") from error
-        found.append(Event(name, body if isinstance(body, dict) else {}, data))
+    keys = [stat.key for stat in store.list(f"{prefix}/custody/")]
+    found = [_event(key, store.read(key)) for key in keys]
     return sorted(
         found, key=lambda event: (_NUMBERED.fullmatch(event.name) is not None, event.name)
     )
+
+
+def _event(key: str, data: bytes) -> Event:
+    try:
+        body = json.loads(data)
+    except ValueError as error:
+        raise UnknownFormat(f"{key}: is no custody event") from error
+    name = key.rpartition("/")[2].removesuffix(".json")
+    return Event(name, body if isinstance(body, dict) else {}, data)
 
 
 def record(
@@ -86,8 +88,7 @@ def record(
         SourceError: the store could not take it.
     """
     for _ in range(_TRIES):
-        mine = [e for e in events_of(archive.store, state.prefix) if _writer(e) == writer]
-        last = mine[-1] if mine else None
+        last = _last(archive.store, state.prefix, writer)
         number = 1 if last is None else int(last.body["number"]) + 1
         body = {
             "schema_version": 1,
@@ -101,14 +102,18 @@ def record(
             "broadcast_id": state.revision.broadcast.broadcast_id,
             "about": dict(about),
         }
-        name = f"{writer}-e{number:06d}"
-        key = f"{state.prefix}/custody/{name}-{event}.json"
-        taken = any(archive.store.list(f"{state.prefix}/custody/{name}-"))
-        if not taken and archive.store.put_if_absent(
-            key, canonical_bytes(body), retain_until=retain_until
-        ):
-            return f"{name}-{event}"
+        key = f"{state.prefix}/custody/{writer}-e{number:06d}.json"
+        if archive.store.put_if_absent(key, canonical_bytes(body), retain_until=retain_until):
+            return f"{writer}-e{number:06d}"
     raise EvidenceError("the custody chain is being written by others", hint="try again")
+
+
+def _last(store: ObjectStore, prefix: str, writer: str) -> Event | None:
+    """A writer's newest event: one listing and one read, however long the chain is."""
+    keys = [s.key for s in store.list(f"{prefix}/custody/{writer}-e")]
+    if not keys:
+        return None
+    return _event(max(keys), store.read(max(keys)))
 
 
 def _writer(event: Event) -> str:
@@ -152,7 +157,7 @@ def _event_faults(event: Event, state: State) -> list[Fault]:
 def _chain_faults(chain: list[Event]) -> list[Fault]:
     faults, previous = [], ""
     for number, event in enumerate(chain, 1):
-        if event.body.get("number") != number or f"-e{number:06d}-" not in event.name:
+        if event.body.get("number") != number or not event.name.endswith(f"-e{number:06d}"):
             faults.append(Fault(event.name, "gap", f"event {number} of its writer is missing"))
             break
         if event.body.get("previous") != previous:

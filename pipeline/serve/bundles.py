@@ -175,10 +175,28 @@ def note(app: Application, state: State, event: str, *, about: dict[str, Any]) -
         state,
         event,
         writer=app.writer,
-        by="",
+        by=_who(),
         about=about,
         retain_until=None if retain is None else _instant(retain),
     )
+
+
+def _who() -> str:
+    """Whoever runs this, by the name the system knows."""
+    import os
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
+
+
+def note_clip(works: Service, clip: Clip) -> None:
+    """Add to the broadcast's custody that a clip was taken out."""
+    name = clip.video.name
+    about = {"clip": name, "sha256": clip.info.files[name], "claim_id": clip.info.claim_id}
+    note(works.app, works.app.archive.state(clip.info.broadcast_id), "exported", about=about)
 
 
 def _instant(at_utc_ms: int) -> datetime:

@@ -226,6 +226,7 @@ def clip_command(
     JSON fields: video, picture, subtitles, sidecar, info, and with --exact viewing_copy.
     """
     from pipeline.evidence.viewing import make_exact
+    from pipeline.serve.bundles import note_clip
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import say
     from pipeline.timeline import parse_clock
@@ -240,6 +241,7 @@ def clip_command(
         span = (parse_clock(start), parse_clock(end))
         clip = works.clip_span(claim_or_broadcast, span=span, out=out, margin_ms=margin_ms)
     copy = make_exact(clip) if exact else None
+    note_clip(works, clip)
     if as_json:
         more = {"viewing_copy": copy[1].model_dump(mode="json")} if copy else {}
         say(dump(clip.model_dump(mode="json") | more))

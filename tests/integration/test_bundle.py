@@ -57,6 +57,17 @@ def test_all_five_verdicts_hold_with_an_outside_root(here: Desk, sealed: Path, t
     assert abs(report.facts["proven_utc_ms"] - report.facts["sealed_utc_ms"]) < 60_000
 
 
+def test_another_recording_is_told(here: Desk, sealed: Path, trust: Path, tmp_path: Path) -> None:
+    data = bytearray(here.recording.read_bytes())
+    data[-200] ^= 1
+    (tmp_path / "other.mp4").write_bytes(data)
+    for given in ((tmp_path / "other.mp4",), (tmp_path,)):
+        report = verify(Asked(sealed, trust, given))
+        assert report.failed == (13,)
+        assert not report.holds("trusted")
+    assert verify(Asked(sealed, trust, (tmp_path, here.recording))).holds("trusted")
+
+
 def test_nothing_is_trusted_without_an_outside_root(sealed: Path) -> None:
     report = verify(Asked(sealed))
     assert report.failed == ()

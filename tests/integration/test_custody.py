@@ -1,0 +1,107 @@
+"""Custody events follow each other, name the recordings, and any alteration is found."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from pipeline.bootstrap import open_workspace
+from pipeline.evidence import custody
+from pipeline.serve.bundles import custody_checked, note
+from pipeline.serve.service import Service
+from tests.bundles import Desk, desk
+from tests.command import evidence
+
+NAME = "b-<script>1"
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return desk(tmp_path_factory.mktemp("desk"))
+
+
+@pytest.fixture
+def here(origin: Desk, tmp_path: Path) -> Desk:
+    shutil.copytree(origin.app.root, tmp_path / "w")
+    return origin._replace(works=Service(open_workspace(tmp_path / "w")))
+
+
+def files(here: Desk) -> list[Path]:
+    """Events as they lie in the store: the chain, then the one of the ingest."""
+    found = (here.app.root / "objects").rglob("custody/*.json")
+    return sorted(
+        (p for p in found if ".evidence" not in p.parts),
+        key=lambda p: ("ingested" in p.name, p.name),
+    )
+
+
+def faults(here: Desk, *, deep: bool = False) -> list[str]:
+    (found,) = custody_checked(here.app, [NAME], deep=deep)
+    return [fault.code for fault in found.faults]
+
+
+def rewritten(path: Path, data: bytes) -> None:
+    path.chmod(0o600)
+    path.write_bytes(data)
+
+
+def test_events_follow_each_other_and_alterations_are_found(here: Desk) -> None:
+    state = here.app.archive.state(NAME)
+    for n in range(3):
+        note(here.app, state, "viewed", about={"n": n})
+    assert faults(here, deep=True) == []
+    bodies = [e.body for e in custody.events_of(here.app.store, state.prefix)]
+    assert [b["event"] for b in bodies] == ["ingested", "viewed", "viewed", "viewed"]
+    assert all(b["by"] for b in bodies[1:])
+    second = files(here)[1]
+    kept = second.read_bytes()
+    rewritten(second, kept.replace(b'"n":1', b'"n":7').replace(b'"n":0', b'"n":7'))
+    assert faults(here) == ["chain"]
+    rewritten(second, kept + b"\n")
+    assert faults(here) == ["altered", "chain"]
+    rewritten(second, kept)
+    second.unlink()
+    assert "gap" in faults(here)
+
+
+def test_a_recording_altered_in_the_store_is_found(here: Desk) -> None:
+    stored = max((here.app.root / "objects").rglob("media/*/*"), key=lambda p: p.stat().st_size)
+    data = bytearray(stored.read_bytes())
+    data[len(data) // 2] ^= 1
+    rewritten(stored, bytes(data))
+    assert faults(here) == []
+    assert faults(here, deep=True) == ["bytes"]
+
+
+def test_without_the_ingest_event_no_root_is_known(here: Desk) -> None:
+    files(here)[-1].unlink()
+    assert faults(here) == ["root"]
+
+
+def test_many_at_once_make_one_chain(here: Desk) -> None:
+    state = here.app.archive.state(NAME)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: note(here.app, state, "viewed", about={"n": n}), range(16)))
+    (found,) = custody_checked(here.app, [], deep=False)
+    assert (found.events, found.writers, found.faults) == (17, 1, ())
+
+
+def test_the_command_notes_what_is_taken_out_and_checks(here: Desk, tmp_path: Path) -> None:
+    root = here.app.root
+    cut = evidence(
+        "clip", NAME, "--from", "1", "--to", "2", "--out", tmp_path, "-w", root, "--json"
+    )
+    assert cut.code == 0, cut.err
+    listed = evidence("custody", "list", NAME, "-w", root, "--json").out.splitlines()
+    event = json.loads(listed[-1])
+    assert event["event"] == "exported"
+    assert event["about"]["sha256"] in cut.json["info"]["files"].values()
+    assert evidence("custody", "verify", "-w", root).code == 0
+    files(here)[-1].unlink()
+    odd = evidence("custody", "verify", NAME, "-w", root, "--json")
+    assert odd.code == 10
+    assert odd.json["faults"]
