@@ -16,12 +16,15 @@ from pipeline.cases.review import words_of as review_words
 from pipeline.cases.run import KeyRing
 from pipeline.errors import InputError, NotFound
 from pipeline.model import Broadcast, CatalogueEntry, Claim, Dossier
+from pipeline.outputs import screen_of
+from pipeline.packs import read_record, read_tables
 from pipeline.runner import Parts
 from pipeline.serve import media_cache
 from pipeline.serve.access.roles import Viewer
 from pipeline.serve.access.views import ViewLog
 from pipeline.serve.reviews import Reviewer, Sheet
 from pipeline.serve.service import Service, shown, words_of
+from pipeline.serve.skus import SkuDesk, SkuReport
 from pipeline.serve.system import status
 
 if TYPE_CHECKING:
@@ -38,6 +41,8 @@ class Office(NamedTuple):
     """Its secret, for hashed ids in events."""
     log: ViewLog
     """Where views are written down."""
+    skus: SkuDesk
+    """What was claimed about single SKUs."""
     owners: dict[tuple[str, int], Broadcast]
     """Descriptions of releases, remembered: they never change."""
 
@@ -79,6 +84,24 @@ class Desk:
             shown=[hit.document.doc_id for hit in answer.hits],
         )
         return answer
+
+    def sku(self, sku_id: str) -> SkuReport:
+        """All claims about one SKU, in broadcasts the viewer may see.
+
+        Raises:
+            NotFound: there is none.
+        """
+        self.viewer.require("read")
+        within = self.viewer.within()
+        found = self._office.skus.report(
+            sku_id,
+            search=lambda *query, **filters: self._works.search(*query, **filters, within=within),
+            layers=self.hit_layers,
+        )
+        if not found.claims:
+            raise NotFound(f"nothing was claimed about {sku_id!r}", hint="search for its name")
+        self._wrote("viewed", "sku", sku_id=sku_id, total=found.claims)
+        return found
 
     def broadcasts(self) -> list[dict[str, Any]]:
         """Finished broadcasts: id, day, release, counts."""
@@ -138,6 +161,29 @@ class Desk:
         """A broadcast's claims in order of time."""
         found = self.broadcast(broadcast_id, what="claims", screen=False).claims
         return list(found.claims) if found else []
+
+    def keyframe(self, broadcast_id: str, number: int) -> bytes:
+        """The JPEG of a keyframe.
+
+        Raises:
+            NotFound: the broadcast is hidden or not there, or has no such picture.
+        """
+        state = self.state(broadcast_id)
+        output = state.output("keyframes")
+        store = self._works.app.store
+        pictures = (
+            screen_of(read_tables(store, output.key, tables=("keyframes",))) if output else None
+        )
+        frames = pictures.keyframes if pictures else ()
+        if output is None or not 0 <= number < len(frames):
+            raise NotFound(
+                f"{broadcast_id}: no keyframe {number}", hint="`evidence show` lists them"
+            )
+        data = read_record(store, output.key, table="images", number=frames[number].image)
+        event = self._event("viewed", "keyframe", broadcast_id=broadcast_id, number=number)
+        event |= {"sha256": frames[number].image_sha256, "prefix": state.prefix}
+        self._office.log.add_once(event, self.viewer.key_id, state.prefix, str(number))
+        return data
 
     # --- one claim ------------------------------------------------------------------------
 

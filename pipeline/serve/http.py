@@ -24,11 +24,12 @@ from pipeline.errors import EvidenceError, InputError, NotFound
 from pipeline.provenance import VERSION
 from pipeline.serve import http_api, http_pages, http_review, http_session
 from pipeline.serve.access.door import Door
-from pipeline.serve.access.gate import Gate, problem
+from pipeline.serve.access.gate import HEADERS, Gate, problem
 from pipeline.serve.access.keys import KeyBook
 from pipeline.serve.access.views import ViewLog
 from pipeline.serve.desk import Office
 from pipeline.serve.service import Service
+from pipeline.serve.skus import SkuDesk
 
 STATIC = Path(__file__).parent / "web" / "static"
 _STATUS = {2: 400, 4: 400, 6: 502, 8: 503, 9: 503, 11: 507, 12: 404, 13: 403}
@@ -52,12 +53,13 @@ def make_app(service: Service, *, hosts: list[str]) -> FastAPI:
         retention_days=service.app.settings.retention_days,
     )
     app.state.door = door
-    app.state.office = Office(service, door.book.ring, log, {})
+    app.state.office = Office(service, door.book.ring, log, SkuDesk(service.app), {})
     app.add_middleware(Gate, door=door)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)
     app.add_exception_handler(EvidenceError, _known)
     app.add_exception_handler(HTTPException, _plain)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _unexpected)
     for room in (http_review, http_api, http_session, http_pages):
         app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
@@ -114,3 +116,12 @@ def _invalid(request: Request, error: Exception) -> Response:
     if request.url.path.startswith("/api/"):
         return problem(422, "parameter", f"{place}: {first['msg']}", "see /openapi.json")
     return http_pages.error_page(request, InputError(f"{place}: {first['msg']}"), 422)
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    """A fault of the program: nothing of it is shown; the log on standard error has it all.
+
+    It is answered outside the gate, so the headers are set here.
+    """
+    hint = "try again; if it stays, the server's log says more"
+    return problem(500, "fault", "the desk failed to answer", hint, HEADERS)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi import Path as PathParameter
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, Response
 from pydantic import Field
 
 from pipeline.cases.review import Layer
@@ -17,6 +17,7 @@ from pipeline.index.answer import Answer
 from pipeline.model import Claim, Dossier, Frozen
 from pipeline.serve.access.door import Door
 from pipeline.serve.desk import Desk, Office
+from pipeline.serve.skus import SkuReport
 
 Kind = Literal["mp4", "jpg", "srt"]
 _TYPES = {"mp4": "video/mp4", "jpg": "image/jpeg", "srt": "application/x-subrip"}
@@ -88,6 +89,18 @@ def transcript(works: Works, broadcast_id: str, verbatim: bool = True) -> dict[s
 def claims(works: Works, broadcast_id: str) -> list[Claim]:
     """All claims of a broadcast in order of time."""
     return works.claims(broadcast_id)
+
+
+@router.get("/broadcasts/{broadcast_id:path}/keyframes/{number}.jpg", response_class=Response)
+def keyframe(works: Works, broadcast_id: str, number: int) -> Response:
+    """A kept picture, the very bytes that were stored."""
+    return Response(works.keyframe(broadcast_id, number), media_type="image/jpeg")
+
+
+@router.get("/skus/{sku_id:path}")
+def sku(works: Works, sku_id: str) -> SkuReport:
+    """All claims about a SKU over all broadcasts: how they changed, which contradict each other."""
+    return works.sku(sku_id)
 
 
 @router.get("/broadcasts/{broadcast_id:path}")

@@ -11,9 +11,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 
+from pipeline.cases.review import Layer
 from pipeline.errors import EvidenceError, InputError, MediaError, NotFound, QueryError
 from pipeline.evidence.clip import Clip
-from pipeline.model import Claim
+from pipeline.model import Claim, ClockMap
 from pipeline.runner import Parts
 from pipeline.serve.http_api import Works
 from pipeline.serve.render import clean, value_text
@@ -23,6 +24,7 @@ from pipeline.timeline import clock, from_utc_ms
 router = APIRouter(include_in_schema=False)
 templates = Jinja2Templates(directory=Path(__file__).parent / "web" / "templates")
 _PAGE = 20
+_MOST_FRAMES = 6
 _AROUND_MS = 30_000
 """Words shown on both sides where no clip can be made."""
 _NARROW = {
@@ -68,6 +70,7 @@ def moment_page(request: Request, works: Works, claim_id: str) -> Response:
     claim, parts = works.moment(claim_id)
     others = parts.claims.claims if parts.claims else ()
     shown = shown_span(parts, (claim.start_ms, claim.end_ms), lambda: works.clip(claim_id))
+    shown |= lanes_of(parts, works.layers(parts))
     return page(
         request,
         "moment.html",
@@ -88,6 +91,7 @@ def span_page(
     """The player at any span: a line that was said or shown, a product's window."""
     parts, span = works.broadcast(broadcast_id, what="moment"), (start_ms, end_ms)
     shown = shown_span(parts, span, lambda: works.clip_of_span(broadcast_id, span))
+    shown |= lanes_of(parts, works.layers(parts))
     said = [s.text for s in shown["lines"] if s.start_ms < end_ms and s.end_ms > start_ms]
     return page(
         request,
@@ -97,6 +101,17 @@ def span_page(
         clip_url=f"/api/v1/spans/{start_ms}-{end_ms}/{quote(broadcast_id, safe='')}/clip",
         **shown,
     )
+
+
+def lanes_of(parts: Parts, layers: dict[str, Layer]) -> dict[str, Any]:
+    """What the claim timeline of a broadcast is drawn from."""
+    return {
+        "duration_ms": max(1, parts.state.revision.duration_ms),
+        "lanes": _lanes(parts.claims.claims if parts.claims else ()),
+        "windows": parts.claims.windows if parts.claims else (),
+        "missing": [g for g in parts.transcript.gaps if g.missing] if parts.transcript else [],
+        "layers": layers,
+    }
 
 
 def shown_span(parts: Parts, span: tuple[int, int], cut: Callable[[], Clip]) -> dict[str, Any]:
@@ -109,6 +124,7 @@ def shown_span(parts: Parts, span: tuple[int, int], cut: Callable[[], Clip]) -> 
     start = clip.info.start.timeline_ms if clip else max(0, span[0] - _AROUND_MS)
     end = clip.info.end.timeline_ms if clip else span[1] + _AROUND_MS
     segments = parts.transcript.segments if parts.transcript else ()
+    frames = parts.screen.keyframes if parts.screen else ()
     revision = parts.state.revision
     return {
         "clip": clip,
@@ -118,6 +134,8 @@ def shown_span(parts: Parts, span: tuple[int, int], cut: Callable[[], Clip]) -> 
         "lines": [s for s in segments if s.start_ms < end and s.end_ms > start],
         "broadcast": revision.broadcast,
         "wall": _wall(span[0], revision.clock_map),
+        "wall_start_ms": _local_ms(start, revision.clock_map),
+        "frames": [f for f in frames if start <= f.at_ms < end][:_MOST_FRAMES],
     }
 
 
@@ -137,14 +155,16 @@ def broadcast_page(request: Request, works: Works, broadcast_id: str) -> Respons
         "broadcast.html",
         parts=parts,
         broadcast=parts.state.revision.broadcast,
-        duration_ms=max(1, parts.state.revision.duration_ms),
         claims=claims,
-        layers=works.layers(parts),
-        lanes=_lanes(claims),
-        windows=parts.claims.windows if parts.claims else (),
-        missing=[g for g in parts.transcript.gaps if g.missing] if parts.transcript else [],
+        **lanes_of(parts, works.layers(parts)),
         wall=_wall(0, parts.state.revision.clock_map),
     )
+
+
+@router.get("/sku/{sku_id:path}", response_class=HTMLResponse)
+def sku_page(request: Request, works: Works, sku_id: str) -> Response:
+    """Everything that was claimed about a SKU."""
+    return page(request, "sku.html", report=works.sku(sku_id))
 
 
 @router.get("/o", response_class=HTMLResponse)
@@ -214,8 +234,14 @@ def _neighbour(claims: tuple[Claim, ...], claim: Claim, step: int) -> Claim | No
     return claims[at] if 0 <= at < len(claims) else None
 
 
-def _wall(at_ms: int, clock_map: Any) -> str:
-    span = next((s for s in clock_map.spans if s.start_ms <= at_ms < s.end_ms), None)
+def _local_ms(at_ms: int, clock_map: ClockMap) -> int | None:
+    """The wall time as the broadcast's own clock shows it, as if it were UTC."""
+    known = clock_map.wall_utc_ms(at_ms)
+    return None if known is None else known[0] + clock_map.zone_minutes * 60_000
+
+
+def _wall(at_ms: int, clock_map: ClockMap) -> str:
+    span = clock_map.at(at_ms)
     if span is None or span.wall_start_utc_ms is None:
         return ""
     instant = from_utc_ms(

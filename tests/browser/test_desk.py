@@ -144,7 +144,7 @@ def test_hostile_words_stay_words(desk: str, page: Any):
     ):
         page.goto(desk + path)
         assert page.title() not in ("owned", "1")
-        assert page.locator("main script, main img").count() == 0
+        assert page.locator("main script, main img:not(.frames img), main [onerror]").count() == 0
     assert "<script>" in page.locator("h1").inner_text()
 
 
@@ -193,3 +193,54 @@ def test_pages_fit_their_screen_in_both_languages(desk: str, page: Any, width: i
             page.goto(f"{desk}{path}{'&' if '?' in path else '?'}lang={lang}")
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
             assert page.locator("html").get_attribute("lang") == {"zh": "zh-CN", "en": "en"}[lang]
+
+
+def test_results_change_in_place(desk: str, page: Any):
+    page.goto(f"{desk}/?q=")
+    page.evaluate("window.kept = true")
+    before = page.locator("[role=status] strong").inner_text()
+    page.locator("aside a", has_text="warranty").first.click()
+    until(page, "location.search.includes('warranty')")
+    until(page, f"document.querySelector('[role=status] strong').innerText !== '{before}'")
+    page.locator("#q").fill("行李箱")
+    until(page, "new URLSearchParams(location.search).get('q') === '行李箱'")
+    until(page, "document.querySelector('.hits mark')?.innerText.includes('行李箱')")
+    page.go_back()
+    until(page, "document.querySelector('#q').value.includes('warranty')")
+    assert page.evaluate("window.kept") is True
+
+
+def test_the_moment_has_its_timeline_pictures_range_and_link(desk: str, page: Any):
+    claim_id = warranty(desk)["claim_id"]
+    page.goto(f"{desk}/m/{claim_id}")
+    until(page, "document.querySelector('#player').readyState >= 2")
+    assert page.locator(f'.lanes a[aria-current][href="/m/{claim_id}"]').count() == 1
+    until(page, "document.querySelector('.frames img').naturalWidth > 0")
+    until(page, "/^\\d{4}-\\d\\d-\\d\\d \\d\\d:/.test(document.querySelector('#wall').value)")
+    start = float(page.locator("#playhead").get_attribute("x1"))
+    page.keyboard.press("i")
+    page.evaluate("document.querySelector('#player').currentTime += 2")
+    until(page, f"Number(document.querySelector('#playhead').getAttribute('x1')) > {start}")
+    page.keyboard.press("o")
+    assert page.locator("#marked").is_visible()
+    found = re.search(r"/s/(\d+)-(\d+)/sample-zh01$", page.locator("#marked").get_attribute("href"))
+    assert found is not None
+    assert abs(int(found[2]) - int(found[1]) - 2000) <= 300
+    page.keyboard.press("c")
+    until(page, f"document.querySelector('#said').value.includes('/m/{claim_id}')")
+    page.locator("#marked").click()
+    until(page, "document.querySelector('#player').readyState >= 1")
+
+
+def test_what_the_browser_says_about_the_pages(desk: str, page: Any):
+    """No page breaks its own policy, and no script fails."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: said.append(f"error: {error}"))
+    claim_id = warranty(desk)["claim_id"]
+    for path in ("/", "/?q=五年", "/b", "/b/sample-zh01", f"/m/{claim_id}", "/review", "/status"):
+        page.goto(desk + path)
+        page.wait_for_timeout(200)
+    sku = page.goto(f"{desk}/sku/LZ-LUG-01")
+    assert sku.status == 200
+    assert [line for line in said if line.startswith(("error", "warning"))] == []

@@ -25,6 +25,7 @@ WORDS = [
 ]
 OWN, OTHER = "own-01", "other-02"
 ORDER = "ORD-26060501"
+SKU = "LZ-LUG-01"
 EVERYONE = ("arbitrator", "agent", "merchant", "host", "operator", "auditor", "admin", "nobody")
 READERS = {"arbitrator", "agent", "merchant", "host", "auditor", "admin"}
 REVIEWERS = {"arbitrator", "admin"}
@@ -118,6 +119,11 @@ ROUTES: dict[str, Expected] = {
     "POST /api/v1/claims/{claim_id}/reviews": Expected(
         ("/api/v1/claims/{c}/reviews",), REVIEWERS, status=201
     ),
+    "GET /sku/{sku_id:path}": Expected((f"/sku/{SKU}",), READERS),
+    "GET /api/v1/skus/{sku_id:path}": Expected((f"/api/v1/skus/{SKU}",), READERS),
+    "GET /api/v1/broadcasts/{broadcast_id:path}/keyframes/{number}.jpg": Expected(
+        ("/api/v1/broadcasts/{b}/keyframes/0.jpg",), READERS, owned=True
+    ),
     "GET /status": Expected(("/status",), {"operator", "auditor", "admin"}),
     "GET /api/v1/search": Expected(("/api/v1/search?q=五年",), READERS),
     "GET /api/v1/broadcasts": Expected(("/api/v1/broadcasts",), READERS | {"operator"}),
@@ -209,7 +215,7 @@ def test_unknown_methods_and_paths_stay_shut(given: Given):
         assert given.ask(path, "nobody").status in (303, 401, 404)
         assert given.ask(path, "admin").status == 404
     for method in ("PUT", "DELETE", "PATCH", "TRACE"):
-        assert given.ask("/api/v1/search", "nobody", method=method).status == 403
+        assert given.ask("/api/v1/search", "nobody", method=method).status == 401
         assert given.ask("/api/v1/search", "admin", method=method).status == 405
 
 
@@ -300,7 +306,7 @@ def test_a_revoked_key_opens_nothing_from_then_on(given: Given):
 
 
 def test_an_expired_key_opens_nothing(given: Given):
-    until = (datetime.now(UTC) + timedelta(seconds=3)).isoformat(timespec="milliseconds")
+    until = (datetime.now(UTC) + timedelta(seconds=8)).isoformat(timespec="milliseconds")
     made = new_key(given.here, "arbitrator", "--expires", until)
     cookie = sign_in(given.address, made["key"])
     assert ask(f"{given.address}/b", Cookie=cookie).status == 200

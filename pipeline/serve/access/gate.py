@@ -56,22 +56,14 @@ class Gate:
 
     def _refusal(self, connection: HTTPConnection, *, known: bool, way: Way) -> Response | None:
         path = connection.scope["path"]
-        if (
-            connection.scope["method"] not in _SAFE
-            and way != "bearer"
-            and not _own(connection, silence=way == "open")
-        ):
-            hint = "send the key as a bearer token; a browser sends forms from the desk's pages"
-            return problem(
-                403, "cross_site", "this did not come from one of the desk's pages", hint
-            )
-        if known or path in OPEN or path.startswith("/static/"):
+        public = path in OPEN or path.startswith("/static/")
+        changes = connection.scope["method"] not in _SAFE and way != "bearer"
+        if changes and (known or public) and not _own(connection, silence=way == "open"):
+            return _CROSS_SITE
+        if known or public:
             return None
         if not self._door.book.any():
-            hint = (
-                "make a key with `evidence access new`; without keys the desk is for this machine"
-            )
-            return problem(403, "no_keys", "a proxy brought this, and the desk has no keys", hint)
+            return _NO_KEYS
         if path.startswith("/api/") or connection.scope["method"] not in _SAFE or way == "bearer":
             return _unknown()
         query = connection.scope["query_string"].decode("latin-1")
@@ -86,6 +78,20 @@ def problem(
     body: dict[str, Any] = {"type": f"urn:replay-evidence:error:{code}", "title": code}
     body |= {"status": status, "detail": detail, "hint": hint}
     return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+_CROSS_SITE = problem(
+    403,
+    "cross_site",
+    "this did not come from one of the desk's pages",
+    "send the key as a bearer token; a browser sends forms from the desk's pages",
+)
+_NO_KEYS = problem(
+    403,
+    "no_keys",
+    "a proxy brought this, and the desk has no keys",
+    "make a key with `evidence access new`; without keys the desk is for this machine",
+)
 
 
 def client_name(connection: HTTPConnection) -> str:

@@ -125,9 +125,21 @@ _BOTH: dict[str, tuple[str, str]] = {
     "decision": ("人工结论", "Decision of a person"),
     "carried": ("沿用自", "carried over from"),
     "heard_by": ("复核人听到的话", "The reviewer heard"),
+    "claims_count": ("条承诺", "claims"),
+    "newest": ("只列最近", "the newest"),
+    "looked_into": ("已核对商品页的场数", "compared with the listing in"),
+    "also_named": ("曾用名", "Also named"),
+    "changed": ("有变化", "changed"),
+    "copy_link": ("复制链接", "Copy link"),
+    "copied": ("已复制", "Copied"),
+    "download": ("下载片段", "Download the clip"),
+    "mark_in": ("标记起点", "Mark start"),
+    "mark_out": ("标记终点", "Mark end"),
+    "marked": ("打开标记的片段", "Open what is marked"),
     "keyboard": (
-        "快捷键：/ 检索，空格 播放，逗号句号 逐帧，n p 下一条上一条",
-        "Keys: / search, space play, comma and full stop by frame, n p next and previous claim",
+        "快捷键：/ 检索，空格 播放，逗号句号 逐帧，n p 下一条上一条，i o 标记起点终点，c 复制链接",
+        "Keys: / search, space play, comma and full stop by frame, n p next and previous claim, "
+        "i o mark start and end, c copy the link",
     ),
     "quoted": ("以下文字出自录像，未经核实", "Words below are quoted from recordings, unverified"),
 }

@@ -1,6 +1,7 @@
-// The player's keys and the words that follow it. Every page also works without this file.
-const player = document.querySelector('#player');
-const lines = [...document.querySelectorAll('.lines li')];
+// The player's keys, the words and clocks that follow it, and results that change in place.
+// Every page also works without this file.
+const FRAME_S = 0.04;
+const PAUSE_MS = 300;
 
 function written(ms) {
   const s = Math.floor(ms / 1000);
@@ -8,36 +9,128 @@ function written(ms) {
   return `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}.${String(ms % 1000).padStart(3, '0')}`;
 }
 
+// --- the player -------------------------------------------------------------------------------
+
+const player = document.querySelector('#player');
+const lines = [...document.querySelectorAll('.lines li')];
+const marks = { from: null, to: null };
+
+function atMs() {
+  return Number(player.dataset.startMs) + Math.round(player.currentTime * 1000);
+}
+
+function follow() {
+  const now = atMs();
+  document.querySelector('#clock').value = written(now);
+  if (player.dataset.wallMs) {
+    const wall = new Date(Number(player.dataset.wallMs) + Math.round(player.currentTime * 1000));
+    document.querySelector('#wall').value = wall.toISOString().slice(0, 19).replace('T', ' ');
+  }
+  for (const line of lines) {
+    line.classList.toggle('now', line.dataset.startMs <= now && now < line.dataset.endMs);
+  }
+  const head = document.querySelector('#playhead');
+  if (head) {
+    const x = (120 + 880 * now / Number(head.dataset.durationMs)).toFixed(1);
+    head.setAttribute('x1', x);
+    head.setAttribute('x2', x);
+  }
+}
+
+function mark(side) {
+  marks[side] = atMs();
+  const link = document.querySelector('#marked');
+  link.hidden = marks.from === null || marks.to === null || marks.from >= marks.to;
+  link.href = `/s/${marks.from}-${marks.to}/${link.dataset.broadcast}`;
+  said(`${written(marks.from ?? 0)} – ${marks.to === null ? '' : written(marks.to)}`);
+}
+
 if (player) {
-  const startMs = Number(player.dataset.startMs);
   player.addEventListener('loadedmetadata', () => {
-    player.currentTime = (Number(player.dataset.claimMs) - startMs) / 1000;
+    player.currentTime = (Number(player.dataset.claimMs) - Number(player.dataset.startMs)) / 1000;
   }, { once: true });
-  player.addEventListener('timeupdate', () => {
-    const atMs = startMs + Math.round(player.currentTime * 1000);
-    document.querySelector('#clock').value = written(atMs);
-    for (const line of lines) {
-      line.classList.toggle('now', line.dataset.startMs <= atMs && atMs < line.dataset.endMs);
-    }
-  });
+  player.addEventListener('timeupdate', follow);
   document.querySelector('#speed').addEventListener('change', event => {
     player.playbackRate = Number(event.target.value);
   });
+  document.querySelector('#mark-in')?.addEventListener('click', () => mark('from'));
+  document.querySelector('#mark-out')?.addEventListener('click', () => mark('to'));
   for (const line of lines) {
     line.addEventListener('click', () => {
-      player.currentTime = Math.max(0, (line.dataset.startMs - startMs) / 1000);
+      player.currentTime = Math.max(0, (line.dataset.startMs - player.dataset.startMs) / 1000);
     });
   }
 }
 
-const FRAME_S = 0.04;
+// --- links ------------------------------------------------------------------------------------
+
+function said(text) {
+  const place = document.querySelector('#said');
+  if (place) place.value = text;
+}
+
+async function copy(button) {
+  const address = new URL(button.dataset.copy, location.href).href;
+  try {
+    await navigator.clipboard.writeText(address);
+    said(`✓ ${address}`);
+  } catch {
+    said(address); // no clipboard without HTTPS: the address can be copied by hand
+  }
+}
+
+document.querySelector('[data-copy]')?.addEventListener('click', event => copy(event.target));
+
+// --- results that change in place -------------------------------------------------------------
+
+let asked = 0;
+
+async function show(address, { push = true } = {}) {
+  const mine = ++asked;
+  const response = await fetch(address, { headers: { Accept: 'text/html' } });
+  if (response.redirected || !response.ok) {
+    location.assign(address);
+    return;
+  }
+  const found = new DOMParser().parseFromString(await response.text(), 'text/html');
+  if (mine !== asked) return; // a later question was asked meanwhile
+  document.querySelector('#main').replaceWith(found.querySelector('#main'));
+  if (push) history.pushState({ results: true }, '', address);
+}
+
+if (document.querySelector('#main[data-page="search"]')) {
+  const box = document.querySelector('#q');
+  let pause = 0;
+  history.replaceState({ results: true }, '');
+  document.addEventListener('click', event => {
+    const link = event.target.closest('#main aside a, #main a[rel="next"]');
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    box.value = new URL(link.href).searchParams.get('q') ?? '';
+    show(link.href);
+  });
+  box.addEventListener('input', () => {
+    clearTimeout(pause);
+    pause = setTimeout(() => show(`/?${new URLSearchParams({ q: box.value })}`), PAUSE_MS);
+  });
+  addEventListener('popstate', () => {
+    box.value = new URL(location.href).searchParams.get('q') ?? '';
+    show(location.href, { push: false });
+  });
+}
+
+// --- keys -------------------------------------------------------------------------------------
+
 const keys = {
-  '/': () => document.querySelector('#q').focus(),
+  '/': () => document.querySelector('#q')?.focus(),
   ' ': () => player && (player.paused ? player.play() : player.pause()),
   ',': () => player && (player.currentTime -= FRAME_S),
   '.': () => player && (player.currentTime += FRAME_S),
-  n: () => document.querySelector('#after')?.click(),
+  n: () => document.querySelector('#after, a[rel="next"]')?.click(),
   p: () => document.querySelector('#before')?.click(),
+  i: () => document.querySelector('#mark-in')?.click(),
+  o: () => document.querySelector('#mark-out')?.click(),
+  c: () => document.querySelector('[data-copy]')?.click(),
 };
 document.addEventListener('keydown', event => {
   const writing = event.target.closest('input, select, textarea, button, a, video');
