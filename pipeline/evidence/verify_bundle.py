@@ -147,6 +147,11 @@ def need(holds: bool, code: str, sentence: str) -> None:
         raise Broken(code, sentence)
 
 
+def instant(at_s: int) -> str:
+    """A time in UTC, for a person."""
+    return datetime.fromtimestamp(at_s, UTC).isoformat()
+
+
 def shown(text: object) -> str:
     """Hostile text for a terminal: ASCII, and not long."""
     return ascii(str(text))[1:-1][:100]
@@ -468,8 +473,8 @@ def token_of(reply: Path) -> Token:
     if code or not (stamp and algorithm and block):
         raise Broken("token", "a time-stamp cannot be read")
     month, day, hour, minute, second, year = stamp.groups()
-    instant = (int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second))
-    at_s = int(datetime(*instant, tzinfo=UTC).timestamp())
+    when = (int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second))
+    at_s = int(datetime(*when, tzinfo=UTC).timestamp())
     lines = [line.split(" - ", 1)[1][:48] for line in block[1].splitlines()]
     digest = "".join(re.findall(r"[0-9a-f]{2}", "".join(lines)))
     return Token(at_s, algorithm[1], digest)
@@ -651,7 +656,8 @@ class Verifier:
         folder = clip["file"].rpartition("/")[0]
         beside = {n: self.hash_of(f"{folder}/{n}") for n in info["files"]}
         need(beside == info["files"], "clip", f"{name}: its record names other files")
-        need(clip["file"].rpartition("/")[2] in beside, "clip", f"{name}: not in its record")
+        own = beside.get(clip["file"].rpartition("/")[2]) == clip["sha256"]
+        need(own, "clip", f"{name}: its hash is not in its record")
         recording = self.load("recording")["recordings"][clip["recording"]]
         same = (info["recording_sha256"], info["merkle_root"]) == (
             recording["sha256"],
@@ -822,8 +828,20 @@ class Verifier:
                 self._stamped(Path(folder), name, token, authorities)
         self.proven_s = min(token.at_s for token in tokens)
         self.facts["proven_utc_ms"] = self.proven_s * 1000
-        instant = datetime.fromtimestamp(self.proven_s, UTC).isoformat()
-        return f"the bundle existed at {instant} ({len(names)} time-stamps)"
+        return (
+            f"the bundle, and so the recording's hash in it, existed at {instant(self.proven_s)}"
+            f" ({len(names)} time-stamps); {self._first_hash()}"
+        )
+
+    def _first_hash(self) -> str:
+        """When the recording was first hashed: what custody says, which no token proves."""
+        first, late = self.facts.get("first_hash_utc_ms"), self.facts.get("first_hash_after_end_ms")
+        if first is None:
+            return "its record does not say when the recording was first hashed"
+        after = "" if late is None else f", {late // 1000} s after the broadcast's end"
+        return (
+            f"by its own record the recording was first hashed at {instant(first // 1000)}{after}"
+        )
 
     def _imprint(self, name: str, stamped: Path) -> Token:
         """A token over this very signature."""
