@@ -145,6 +145,19 @@ class ClipSettings(_Part):
     """Longest clip."""
 
 
+class ServeSettings(_Part):
+    """The desk and its API."""
+
+    requests_per_minute: int = Field(default=1200, ge=1)
+    """For one key, or one address without a key; the desk without keys has no such bound."""
+    burst: int = Field(default=300, ge=1)
+    """So many at once before that."""
+    body_max_bytes: int = Field(default=65_536, ge=1024)
+    """Largest request."""
+    answer_max_s: int = Field(default=60, ge=1)
+    """Longest wait for the beginning of an answer."""
+
+
 class AuthoritySettings(_Part):
     """One RFC 3161 time-stamp authority."""
 
@@ -196,6 +209,8 @@ class Settings(BaseSettings):
     """Claims."""
     clip: ClipSettings = ClipSettings()
     """Clips."""
+    serve: ServeSettings = ServeSettings()
+    """The desk."""
     seal: SealSettings = SealSettings()
     """Sealed bundles."""
     retention_days: int = Field(default=1095, ge=1)
