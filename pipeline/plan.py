@@ -103,7 +103,7 @@ def run_stage(context: Context, prefix: str, stage: StageName) -> Output | None:
 
 def _do(context: Context, prefix: str, revision: Revision, producer: Producer, key: str) -> Output:
     make = {"transcribe": _transcribe, "keyframes": _keyframes, "claims": _claims}
-    folder = context.scratch / f"{producer.stage}-{key[:24]}"
+    folder = _folder(context, producer.stage, key)
     made = make[producer.stage](context, prefix, revision, key, folder)
     output = context.archive.put_output(
         prefix,
@@ -115,6 +115,20 @@ def _do(context: Context, prefix: str, revision: Revision, producer: Producer, k
     )
     shutil.rmtree(folder, ignore_errors=True)
     return output
+
+
+def workplace(context: Context, prefix: str, stage: StageName) -> Path | None:
+    """Where a stage keeps what it has not finished; None where it is done or does not apply."""
+    revision = _revision(context, prefix)
+    producer = producer_of(context, prefix, revision, stage)
+    if producer is None:
+        return None
+    key = _key_of(context, prefix, revision, producer)
+    return None if context.archive.output(prefix, stage, key) else _folder(context, stage, key)
+
+
+def _folder(context: Context, stage: StageName, key: str) -> Path:
+    return context.scratch / f"{stage}-{key[:24]}"
 
 
 def finish(context: Context, prefix: str) -> State:

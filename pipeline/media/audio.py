@@ -45,19 +45,21 @@ def audio_blocks(
     block_ms: int = 30_000,
     report: list[Hole] | None = None,
     index: PacketIndex | None = None,
+    reader: Reader | None = None,
 ) -> Iterator[AudioBlock]:
     """The sound of ``[start_ms, end_ms)`` in blocks of ``block_ms`` (the last is shorter).
 
     Without ``end_ms`` it ends with the last packet of sound or picture. Memory holds one
     block. ``report`` collects the holes: ``late_audio``, ``gap``, ``corrupt``, ``clock_jump``.
-    ``index`` saves reading from the start where only the middle is asked for.
+    ``index`` saves reading from the start where only the middle is asked for. ``reader`` is
+    one of the caller's own, of the same source, whose clock it wants to see.
 
     Raises:
         NoAudio: the recording has no sound. UnreadableMedia: it cannot be opened.
     """
     holes = [] if report is None else report
     out = _Blocks(start_ms=start_ms, end_ms=end_ms, rate_hz=rate_hz, block_ms=block_ms)
-    reader = Reader(source, index=index)
+    reader = reader or Reader(source, index=index)
     decoder = _Decoder(rate_hz, holes)
     heard = False
     for timed in reader.read(from_us=max(0, start_ms * 1000 - _PREROLL_US)):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from pipeline.errors import OutsideReference, UnreadableMedia
@@ -13,6 +15,31 @@ from pipeline.timeline import utc_ms
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _MAX_BYTES = 16 << 20
+
+
+class Entry(NamedTuple):
+    """One segment as a playlist that may still grow names it."""
+
+    sequence: int
+    """Media sequence number: its place in the broadcast."""
+    uri: str
+    """A relative path inside the playlist's folder."""
+    init_uri: str = ""
+    """The header that must be read first (EXT-X-MAP)."""
+    discontinuity: bool = False
+    """Clocks restart here."""
+    program_utc_ms: int | None = None
+    """EXT-X-PROGRAM-DATE-TIME."""
+    claimed_ms: int = 0
+    """EXTINF."""
+
+
+class Listing(NamedTuple):
+    """A media playlist as it reads now."""
+
+    entries: tuple[Entry, ...]
+    ended: bool
+    """EXT-X-ENDLIST: nothing will follow."""
 
 
 def is_playlist(head: bytes) -> bool:
@@ -51,16 +78,74 @@ def reopen(parts: tuple[Path, ...], *, file_name: str) -> MediaSource:
     return MediaSource(parts, "hls", file_name, _segments(listing, uris))
 
 
+def listing(data: bytes, *, name: str) -> Listing:
+    """What a playlist on air names so far; one that has only begun is empty.
+
+    Raises:
+        OutsideReference: as :func:`open_playlist`. UnreadableMedia: it cannot be read, names
+            other playlists, or names byte ranges of one file.
+    """
+    read = _parsed(data, name)
+    if read.is_variant:
+        raise UnreadableMedia(
+            f"{name}: a master playlist", hint="name the playlist of the variant to follow"
+        )
+    if read.segments:
+        _uris(read, name)
+    if any(segment.byterange for segment in read.segments):
+        raise UnreadableMedia(
+            f"{name}: names byte ranges of a file that still grows",
+            hint="let the recorder write a file a segment, or process it when it has ended",
+        )
+    first = int(read.media_sequence or 0)
+    found = tuple(_entry(one, first + n, name) for n, one in enumerate(read.segments))
+    return Listing(found, bool(read.is_endlist))
+
+
+def _entry(one: Any, sequence: int, name: str) -> Entry:
+    date = one.program_date_time
+    return Entry(
+        sequence=sequence,
+        uri=_relative(one.uri, name),
+        init_uri=_relative(one.init_section.uri, name) if one.init_section else "",
+        discontinuity=bool(one.discontinuity),
+        program_utc_ms=utc_ms(date) if date is not None and date.tzinfo else None,
+        claimed_ms=round((one.duration or 0) * 1000),
+    )
+
+
+def closed(entries: Sequence[Entry]) -> bytes:
+    """A finished playlist of these segments."""
+    longest = max((-(-e.claimed_ms // 1000) for e in entries), default=1)
+    lines = ["#EXTM3U", "#EXT-X-VERSION:7", f"#EXT-X-TARGETDURATION:{max(1, longest)}"]
+    init = ""
+    for n, entry in enumerate(entries):
+        if entry.discontinuity and n:
+            lines.append("#EXT-X-DISCONTINUITY")
+        if entry.init_uri != init:
+            init = entry.init_uri
+            lines.append(f'#EXT-X-MAP:URI="{init}"')
+        if entry.program_utc_ms is not None:
+            at = datetime.fromtimestamp(entry.program_utc_ms / 1000, UTC)
+            lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{at.isoformat(timespec='milliseconds')}")
+        lines += [f"#EXTINF:{entry.claimed_ms / 1000:.3f},", entry.uri]
+    return "\n".join([*lines, "#EXT-X-ENDLIST", ""]).encode()
+
+
 def _load(path: Path) -> Any:
+    if path.stat().st_size > _MAX_BYTES:
+        raise UnreadableMedia(f"{path.name}: a playlist of more than 16 MiB", hint="split it")
+    return _parsed(path.read_bytes(), path.name)
+
+
+def _parsed(data: bytes, name: str) -> Any:
     import m3u8
 
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise UnreadableMedia(f"{path.name}: a playlist of more than 16 MiB", hint="split it")
-        return m3u8.loads(path.read_text(encoding="utf-8-sig"))
+        return m3u8.loads(data.decode("utf-8-sig"))
     except (ValueError, KeyError, IndexError, AttributeError, TypeError, m3u8.ParseError) as error:
         raise UnreadableMedia(
-            f"{path.name}: the playlist cannot be read ({error})", hint="check its lines"
+            f"{name}: the playlist cannot be read ({error})", hint="check its lines"
         ) from error
 
 
@@ -116,17 +201,25 @@ def _segments(listing: Any, uris: list[str]) -> tuple[Segment, ...]:
     return tuple(segments)
 
 
-def _inside(folder: Path, uri: str, name: str) -> Path:
-    """The file a URI names, which must be an ordinary one inside the folder."""
+def _relative(uri: str, name: str) -> str:
+    """The path a URI stands for, relative to the playlist's folder and inside it."""
     text = unquote(uri.split("?")[0].split("#")[0])
     hint = "a playlist may only name files beside it, by relative path"
     if _SCHEME.match(uri) or uri.startswith(("/", "\\")) or "\\" in text or "\0" in text:
         raise OutsideReference(f"{name}: names {uri!r}", hint=hint)
     if text.startswith("/") or ".." in text.split("/"):
         raise OutsideReference(f"{name}: names {uri!r}", hint=hint)
-    file = folder / text
+    return text
+
+
+def _inside(folder: Path, uri: str, name: str) -> Path:
+    """The file a URI names, which must be an ordinary one inside the folder."""
+    file = folder / _relative(uri, name)
     if not file.resolve().is_relative_to(folder.resolve()):
-        raise OutsideReference(f"{name}: {uri!r} leads out of its folder", hint=hint)
+        raise OutsideReference(
+            f"{name}: {uri!r} leads out of its folder",
+            hint="a playlist may only name files beside it, by relative path",
+        )
     if not file.is_file():
         raise UnreadableMedia(
             f"{name}: segment {uri!r} is missing", hint="copy all segments beside the playlist"

@@ -8,22 +8,29 @@ from pipeline.media.audio import AudioBlock, audio_blocks
 from pipeline.media.binary import ffmpeg_path, ffmpeg_version, library_versions
 from pipeline.media.clockmap import RecordingClock, build
 from pipeline.media.cut import CutResult, cut
+from pipeline.media.growing import Growing, Piece
 from pipeline.media.inspect import Inspection, Probed, inspect, packet_index, probe
 from pipeline.media.pictures import Picture, jpeg_bytes, key_pictures, picture_at
+from pipeline.media.playlist import Entry, Listing, closed, listing
 from pipeline.media.source import MediaSource, Segment, open_source, source_of
 from pipeline.media.viewing import exact_cut
 
 __all__ = [
     "AudioBlock",
     "CutResult",
+    "Entry",
+    "Growing",
     "Inspection",
+    "Listing",
     "MediaSource",
     "Picture",
+    "Piece",
     "Probed",
     "RecordingClock",
     "Segment",
     "audio_blocks",
     "build",
+    "closed",
     "cut",
     "exact_cut",
     "ffmpeg_path",
@@ -32,6 +39,7 @@ __all__ = [
     "jpeg_bytes",
     "key_pictures",
     "library_versions",
+    "listing",
     "open_source",
     "packet_index",
     "picture_at",

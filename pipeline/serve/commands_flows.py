@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from pipeline.serve.commands_live import flow_live_command
 from pipeline.serve.options import examples, json_option, service, workspace_option
 
 
@@ -39,7 +40,7 @@ def flow_process_command(
     from pipeline.serve.render import say
 
     works = service(workspace)
-    prefix = _flow("process")(
+    prefix = flow_named("process")(
         workspace=str(works.app.root),
         inputs=list(recordings),
         broadcast_file=str(broadcast_file) if broadcast_file else "",
@@ -82,7 +83,8 @@ def flow_backfill_command(
     """
     root = str(service(workspace).app.root)
     _print_rows(
-        _flow("backfill")(root, list(places), limit=limit, at_once=at_once, again=again), as_json
+        flow_named("backfill")(root, list(places), limit=limit, at_once=at_once, again=again),
+        as_json,
     )
 
 
@@ -116,7 +118,7 @@ def flow_watch_command(
     \b
     JSON (with --rounds): as `evidence flows backfill`.
     """
-    rows = _flow("watch")(
+    rows = flow_named("watch")(
         str(service(workspace).app.root),
         list(places),
         marker=marker,
@@ -126,6 +128,9 @@ def flow_watch_command(
         at_once=at_once,
     )
     _print_rows(rows, as_json)
+
+
+flows_command.add_command(flow_live_command)
 
 
 @click.command(
@@ -216,7 +221,7 @@ def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
     )
 
 
-def _flow(name: str) -> Any:
+def flow_named(name: str) -> Any:
     """A flow by its entry point, so that the command line never imports Prefect itself."""
     from importlib.metadata import entry_points
 

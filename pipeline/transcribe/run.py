@@ -8,14 +8,10 @@ hash of its sound, so that a killed run continues and ends with the same bytes.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pipeline.errors import NoAudio, TranscriptionFailed
 from pipeline.model import Broadcast, ClockMap, ClockSpan, Gap, Hole, Recording, Segment, Transcript
@@ -24,6 +20,7 @@ from pipeline.settings import TranscribeSettings
 from pipeline.timeline import Span, subtract
 from pipeline.transcribe.chunks import SAMPLES_PER_MS, AudioLike, Chunk, Quiet, cut
 from pipeline.transcribe.guards import GRAVE, Verdict, droppable, judge, unheard
+from pipeline.transcribe.readings import Item, Reading, Readings, salt_of
 from pipeline.transcribe.utterances import segments
 from pipeline.transcribe.vad import SileroVad, vad_digest
 
@@ -36,14 +33,6 @@ _DOUBT_PM = 150
 """Speech probability at which loud sound without detected speech may still hide words."""
 _LOST = frozenset({"blank"})
 """Quiet in which words may be missing: a room is never without any signal."""
-
-
-class Reading(NamedTuple):
-    """What was heard in a chunk, or why nothing was."""
-
-    heard: tuple[Heard, ...]
-    flags: tuple[str, ...]
-    failed: str
 
 
 def parameters(settings: TranscribeSettings) -> dict[str, object]:
@@ -75,7 +64,7 @@ def run(
         progress: Called with timeline milliseconds done and in all.
         scratch: Where finished chunks are kept until the whole is done.
     """
-    work = _Work(broadcast, transcriber, settings, scratch)
+    work = Listening(broadcast, transcriber, settings, scratch)
     total = max((s.end_ms for s in clock_map.spans), default=0)
     for number, recording in enumerate(recordings):
         spans = [s for s in clock_map.spans if s.recording_index == number]
@@ -86,13 +75,12 @@ def run(
                     progress(done_ms, total)
         except NoAudio as error:
             work.gaps += [_gap(s.start_ms, s.end_ms, "no_audio", error.message) for s in spans]
-        work.holes += list(_hole_gaps([*recording.holes, *holes], spans))
-    work.holes += _unrecorded(clock_map, total)
-    return work.transcript(total)
+        work.lose([*recording.holes, *holes], spans)
+    return work.finish(clock_map, total)
 
 
-class _Work:
-    """A transcript in the making."""
+class Listening:
+    """A transcript in the making: items are heard once, then placed on the timeline."""
 
     def __init__(
         self,
@@ -102,25 +90,33 @@ class _Work:
         scratch: Path | None,
     ) -> None:
         self.broadcast, self.transcriber, self.settings = broadcast, transcriber, settings
-        self.cache = _Cache(scratch, f"{transcriber.digest}/{broadcast.language}")
+        self.cache = Readings(scratch, salt_of(transcriber.digest, broadcast.language))
         self.segments: list[Segment] = []
         self.gaps: list[Gap] = []
         self.holes: list[Gap] = []
         self.heard: list[Span] = []
         self.chunks = 0
 
+    def hear(self, blocks: Iterable[AudioLike], *, step: int) -> Iterator[list[Item]]:
+        """What one recording's sound is made of, at most ``step`` stretches at a time."""
+        found = cut(blocks, vad=SileroVad(), max_ms=self.settings.chunk_max_ms)
+        while batch := list(islice(found, step)):
+            readings = iter(self._read([one for one in batch if isinstance(one, Chunk)]))
+            yield [Item(one, next(readings) if isinstance(one, Chunk) else None) for one in batch]
+
     def listen(self, blocks: Iterable[AudioLike], spans: Sequence[ClockSpan]) -> Iterator[int]:
         """Recognise one recording; yields the timeline millisecond reached after each batch."""
-        found = cut(blocks, vad=SileroVad(), max_ms=self.settings.chunk_max_ms)
-        while batch := list(islice(found, 2 * self.settings.batch_chunks)):
-            chunks = [item for item in batch if isinstance(item, Chunk)]
-            readings = iter(self._read(chunks))
-            for item in batch:
-                if isinstance(item, Quiet):
-                    self._quiet(item, spans)
-                else:
-                    self._spoken(item, next(readings), spans)
-            yield max([_place(batch[-1].end_ms - 1, spans) + 1, 0])
+        for items in self.hear(blocks, step=2 * self.settings.batch_chunks):
+            for item in items:
+                self.place(item, spans)
+            yield max([_place(items[-1].what.end_ms - 1, spans) + 1, 0])
+
+    def place(self, item: Item, spans: Sequence[ClockSpan]) -> None:
+        """Put a heard stretch, or a quiet one, on the timeline."""
+        if isinstance(item.what, Quiet):
+            self._quiet(item.what, spans)
+        elif item.reading is not None:
+            self._spoken(item.what, item.reading, spans)
 
     def _read(self, chunks: Sequence[Chunk]) -> list[Reading]:
         readings = {n: self.cache.get(chunk) for n, chunk in enumerate(chunks)}
@@ -201,6 +197,15 @@ class _Work:
             kept, pauses=chunk.pauses, origin_ms=origin, chunk=number, flags=reading.flags
         )
 
+    def lose(self, holes: Sequence[Hole], spans: Sequence[ClockSpan]) -> None:
+        """Note the stretches of a recording that hold no sound or cannot be decoded."""
+        self.holes += list(_hole_gaps(holes, spans))
+
+    def finish(self, clock_map: ClockMap, total_ms: int) -> Transcript:
+        """The transcript, with what no recording holds."""
+        self.holes += _unrecorded(clock_map, total_ms)
+        return self.transcript(total_ms)
+
     def transcript(self, total_ms: int) -> Transcript:
         """Everything in order of time."""
         return Transcript(
@@ -225,42 +230,6 @@ class _Work:
         silent = [_gap(s.start_ms, s.end_ms, "no_audio", "no sound here") for s in rest]
         order = sorted([*self.holes, *quiet, *silent], key=lambda g: (g.start_ms, g.end_ms))
         return _joined(order)
-
-
-class _Cache:
-    """Finished chunks on disk, by the hash of their sound."""
-
-    def __init__(self, folder: Path | None, salt: str) -> None:
-        self._folder, self._salt = folder, salt.encode()
-
-    def _file(self, chunk: Chunk) -> Path | None:
-        if self._folder is None:
-            return None
-        digest = hashlib.sha256(self._salt + chunk.samples.tobytes()).hexdigest()
-        return self._folder / f"{digest}.json"
-
-    def get(self, chunk: Chunk) -> Reading | None:
-        """What was heard in this sound before; None when it has to be recognised."""
-        file = self._file(chunk)
-        if file is None or not file.exists():
-            return None
-        try:
-            heard, flags, failed = json.loads(file.read_text(encoding="utf-8"))
-            rows = [[tuple(v) if isinstance(v, list) else v for v in row] for row in heard]
-            return Reading(tuple(map(Heard._make, rows)), tuple(flags), failed)
-        except (OSError, ValueError, TypeError):
-            return None  # torn by a crash of the machine: heard again
-
-    def put(self, chunk: Chunk, reading: Reading) -> None:
-        """Keep it; written whole or not at all."""
-        file = self._file(chunk)
-        if file is None or reading.failed:
-            return
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=file.parent, suffix=".part")
-        with os.fdopen(handle, "w", encoding="utf-8") as part:
-            json.dump(reading, part)
-        Path(name).replace(file)
 
 
 def _doubtful(quiet: Quiet) -> bool:
