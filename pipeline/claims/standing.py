@@ -6,6 +6,7 @@ stretch of the line. What lies in a marked stretch is no claim of the host.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -20,6 +21,13 @@ DROPS = frozenset(
     }
 )  # fmt: skip
 """Cue kinds that keep a statement from being a claim."""
+
+
+_EXACT = frozenset({"price", "price_guarantee", "quantity", "colour"})
+"""Claim types whose numbers are counted out, however they are said."""
+_NEIGHBOURS = re.compile(
+    r"(?<![一二三四五六七八九])(?:一两|两三|二三|三四|三五|四五|五六|六七|七八|八九)(?![一二三四五六七八九])"
+)
 
 
 class Mark(NamedTuple):
@@ -94,7 +102,17 @@ class LineCues:
             if hit_inside and cue.concerns(claim_type):
                 hedged = hedged or cue.cue.kind == "hedge"
                 found.append((cue.cue.kind, *hit_inside.span()))
+        for at in self._loose(start, end) if claim_type not in _EXACT else ():
+            hedged = True
+            found.append(("hedge", at, at + 1))
         return Touch(start, end, "negate" if turned else "affirm", hedged, tuple(found))
+
+    def _loose(self, start: int, end: int) -> list[int]:
+        """Where numbers stand that are said as more or less: 十来, 三十多, 两三."""
+        return [
+            at for at, number in self._shape.numbers.items()
+            if start <= at < end and (number.approx or _NEIGHBOURS.search(number.text))
+        ]  # fmt: skip
 
     def _beside_left(
         self, clause: Clause, start: int, claim_type: str, negatable: bool
