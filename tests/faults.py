@@ -99,12 +99,13 @@ class _Planned:
 @dataclass
 class FaultProxy:
     upstream: str
+    port: int = 0
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._plan: list[_Planned] = []
         self._lock = Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), self._handler())
         self._server.daemon_threads = True
         self._server.block_on_close = False
         self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)

@@ -17,6 +17,8 @@ _FIRST_WAIT_S = 0.5
 _MOST_WAIT_S = 20.0
 _LONGEST_ID_BYTES = 480
 _BUSY = frozenset({429, 503})
+_STANDING = frozenset({"cluster_block_exception", "unavailable_shards_exception"})
+"""Reasons that do not go away within seconds: a full disk, a missing shard."""
 _MOST_NAMED = 1000
 
 
@@ -102,7 +104,13 @@ def _sort_out(
             raise IndexUnavailable(
                 "the index is gone, or another rebuild replaced it", hint="run: evidence rebuild"
             )
-        if status in _BUSY or error.get("type") == "cluster_block_exception":
-            yield action, str(error.get("type", status))
+        kind = str(error.get("type", status))
+        if kind in _STANDING:
+            raise IndexUnavailable(
+                f"the search cluster takes no documents: {kind}: {error.get('reason', '')}"[:400],
+                hint=advice(kind),
+            )
+        if status in _BUSY:
+            yield action, kind
         elif status >= 300 and not (action.operation == "delete" and status == 404):
-            failed[action.doc_id] = f"{error.get('type', status)}: {error.get('reason', '')}"[:300]
+            failed[action.doc_id] = f"{kind}: {error.get('reason', '')}"[:300]

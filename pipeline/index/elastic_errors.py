@@ -39,8 +39,9 @@ def translated() -> Iterator[None]:
             hint="set index.ca_file to the authority's PEM file",
         ) from error
     except SerializationError as error:
-        raise IndexingError(
-            f"the search cluster's reply cannot be read: {error.message}"
+        raise IndexUnavailable(
+            f"the search cluster's reply cannot be read: {error.message}",
+            hint="a gateway before it may have answered: check that the cluster runs, try again",
         ) from error
     except TransportError as error:
         raise IndexUnavailable(
