@@ -93,9 +93,17 @@ def described(folder: Path, recording: Path) -> Path:
 
 
 def desk(
-    folder: Path, *, form: str = "mp4", authority: Authority | None = None, portrait: bool = False
+    folder: Path,
+    *,
+    form: str = "mp4",
+    authority: Authority | None = None,
+    portrait: bool = False,
+    store: str = "",
 ) -> Desk:
-    """A workspace in which the broadcast was processed from one kind of container."""
+    """A workspace in which the broadcast was processed from one kind of container.
+
+    ``store`` is TOML for another store than a folder.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     recording = made.contained(
         made.master(folder / "master.mp4", portrait=portrait), folder / "made", form
@@ -105,7 +113,7 @@ def desk(
     app = init(folder / "w")
     seal = {"name": "Test authority", "url": getattr(stamps, "url", "http://127.0.0.1:9/")}
     rows = f'[{{name = "{seal["name"]}", url = "{seal["url"]}", ca_file = "{stamps.root}"}}]'
-    settings = f"[keyframes]\nocr = false\n[seal]\nauthorities = {rows}\nauthority_timeout_s = 5\n"
+    settings = f"{store}\n[keyframes]\nocr = false\n[seal]\nauthorities = {rows}\nauthority_timeout_s = 5\n"
     (app.root / "evidence.toml").write_text(settings, encoding="utf-8")
     works = Service(open_workspace(app.root))
     inputs = (str(given / recording.name),)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import uuid
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +17,11 @@ from pipeline.evidence import verify_bundle
 from pipeline.evidence.bundle import restamp
 from pipeline.evidence.seal import write_zip
 from pipeline.evidence.verify_bundle import Asked, verify
-from pipeline.serve.bundles import bundle_order, key_folder, now_ms
+from pipeline.serve.bundles import bundle_order, custody_checked, key_folder, now_ms
 from tests import media as made
 from tests.authority import Authority
 from tests.bundles import Desk, desk
+from tests.services import s3_settings
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +112,20 @@ def test_every_container_has_lineage(form: str, tmp_path: Path) -> None:
     assert report.checks[12].status == "pass"
     assert made_of.stamped == ()
     assert made_of.refused
+
+
+@pytest.mark.services
+def test_a_bundle_from_an_s3_store(tmp_path: Path, authority: Authority) -> None:
+    settings = s3_settings(bucket=f"bundle-{uuid.uuid4().hex[:12]}")
+    rows = settings.model_dump(include={"kind", "bucket", "endpoint_url", "access_key_id"})
+    rows["secret_access_key"] = settings.secret_access_key.get_secret_value()
+    store = "[store]\n" + "".join(f'{key} = "{value}"\n' for key, value in rows.items())
+    one = desk(tmp_path, form="flv", authority=authority, store=store)
+    made_of = one.seal(tmp_path / "out")
+    report = verify(Asked(made_of.folder, one.trust(tmp_path / "t.json"), (one.recording,)))
+    assert [c for c in report.checks if c.status != "pass"] == []
+    (found,) = custody_checked(one.app, [], deep=True)
+    assert (found.events, found.faults) == (2, ())
 
 
 def test_an_order_is_answered_and_sealed_in_one_call(
