@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from pipeline.claims.english_days import Around, Said, expiry, plain, recent, until, written
 
-_UNIT = re.compile(r"(year|yr|month|week|day|hour|hr|minute|min)")
+_UNIT = re.compile(r"(year|yr|month|fortnight|week|day|hour|hr|minute|min)")
 _LETTER = {"yr": "Y", "hr": "H", "min": "MIN", "minute": "MIN"}
 _HALVES = {"Y": ("M", 12), "M": ("D", 30), "W": ("D", 7), "D": ("H", 24), "H": ("MIN", 60)}
 _LEAD = re.compile(
@@ -29,7 +29,9 @@ def span(found: Said, name: str, _: Around) -> str:
     if not unit:
         return "LIFETIME" if "life" in text or "forever" in text else written(found, name)
     letter = _LETTER.get(unit[1], unit[1][0].upper())
-    value = numbers[0].high if numbers else Decimal(1)
+    value = numbers[0].high if numbers else Decimal(2 if "couple" in text else 1)
+    if unit[1] == "fortnight":
+        letter, value = "D", value * 14
     if text.endswith("and a half"):
         value += Decimal("0.5")
     return _iso(value, letter)
@@ -103,15 +105,20 @@ _LENGTHS = (
     ("inch", "in"), ("in", "in"), ('"', "in"), ("cm", "cm"), ("centi", "cm"), ("mm", "mm"), ("milli", "mm"),
     ("met", "m"), ("f", "ft"), ("yard", "yd"), ("m", "m"),
 )  # fmt: skip
+_NOTES = {"tenner": "10", "fiver": "5"}
 _MONEY = (("£", "GBP"), ("quid", "GBP"), ("pound", "GBP"), ("€", "EUR"), ("euro", "EUR"))
 
 
 def price(found: Said, name: str, setting: Around) -> str:
     """Money in the currency said, else the room's; empty for a range."""
     numbers, text = found.numbers(name), found.text(name)
+    if note := next((n for word, n in _NOTES.items() if word in text), ""):
+        return "GBP" + note
     if not numbers or numbers[-1].is_range:
         return ""
     said = next((code for word, code in _MONEY if word in text), "")
+    if len(numbers) == 2 and re.search(r"#(?: ?[a-z]+) #", text):
+        return (said or setting.currency) + plain(numbers[0].low + numbers[1].low / 100)
     if not said and re.search(r"\$|dollar|buck", text) and setting.currency in ("GBP", "EUR"):
         said = "USD"
     return (said or setting.currency) + plain(numbers[-1].low)
@@ -269,13 +276,59 @@ def fee(found: Said, name: str, setting: Around) -> str:
 
 def within(found: Said, name: str, setting: Around) -> str:
     """A last day or, where a span is said, its length."""
-    return (
-        span(found, name, setting)
-        if _UNIT.search(found.text(name)) and found.numbers(name)
-        else until(found, name, setting)
+    text = found.text(name)
+    if _UNIT.search(text) and (found.numbers(name) or _SPAN_OF_ONE.search(text)):
+        return span(found, name, setting)
+    if re.search(
+        r"^tomorrow|(?:same|next|following) (?:working |business )?(?:day|morning)$", text
+    ):
+        return "PT24H"
+    return until(found, name, setting)
+
+
+def days(found: Said, name: str, _: Around) -> str:
+    """ "knives, maybe four" after days were told: a bare number is one of days."""
+    numbers, text = found.numbers(name), found.text(name)
+    if not numbers:
+        return "P14D" if "fortnight" in text else "P7D"
+    return f"P{plain(numbers[-1].high * (7 if 'week' in text else 1))}D"
+
+
+_SIZE_WORDS = {
+    "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "sixe": "6", "seven": "7", "eight": "8",
+    "nine": "9", "ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13", "fourteen": "14",
+}  # fmt: skip
+
+
+def sizes(found: Said, name: str, _: Around) -> str:
+    """ "eights, nine and a halfs and a lonely twelve" as ``8;9.5;12``."""
+    text = re.sub(r"(\d+)[ -]and[ -]a[ -]halfs?", r"\1.5", written(found, name))
+    words = (
+        r"\b(?:(?P<w>"
+        + "|".join(sorted(_SIZE_WORDS, key=len, reverse=True))
+        + r")s|(?P<n>\d+(?:\.\d+)?)s?)\b"
     )
+    out = [hit["n"] or _SIZE_WORDS[hit["w"]] for hit in re.finditer(words, text)]
+    if len(out) > 1 and re.search(r"\b1 [a-z]+ \d", text):
+        out = [n for n in out if n != "1"]
+    return ";".join(out) or text
 
 
+def measures(found: Said, name: str, setting: Around) -> str:
+    """ "the eight inch and the eleven" as ``8in;11in``: the unit said once is meant for all."""
+    unit = length(found, name, setting)
+    short = re.sub(r"[\d.-]", "", unit)
+    return ";".join(plain(n.low) + short for n in found.numbers(name))
+
+
+def forever(_: Said, __: str, ___: Around) -> str:
+    """Any way of saying that a promise has no end."""
+    return "LIFETIME"
+
+
+_SPAN_OF_ONE = re.compile(
+    r"\b(?:an?|one|couple(?: of)?|half a|first|full|whole) (?:[a-z]+ )?(?:year|month|week|day|hour|fortnight)|\bfortnight\b|\bcouple\b"
+)
 _DAYS_ABROAD = {"canada": "CA", "the uk": "UK", "uk": "UK", "europe": "EU", "the eu": "EU"}
 
 
@@ -326,6 +379,10 @@ ENGLISH: dict[str, Callable[..., str]] = {
     "en_unit": unit,
     "en_fee": fee,
     "en_within": within,
+    "en_days": days,
+    "en_sizes": sizes,
+    "en_measures": measures,
+    "en_forever": forever,
     "en_first": first,
     "en_run": running,
     "en_sensors": sensors,

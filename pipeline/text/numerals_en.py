@@ -56,6 +56,9 @@ _PRONOUN = re.compile(
     r"black|blue|red|gold|green|same|only|good|nice|mine|single|first|second)[ ]$"
 )
 
+_MEASURED = re.compile(r" (?:grams?|degrees|calories|sugars?|dollars|pounds|point|to|and)\b", re.I)
+"""After "zero" where it counts; elsewhere it denies ("zero suede on it")."""
+
 
 def _chunks(words: list[str]) -> list[int]:
     """Words to ordinary numbers: "two forty nine" -> [2, 49]."""
@@ -114,6 +117,8 @@ def read_english(found: re.Match[str], text: str) -> list[Number]:
         part = "".join(str(c) for c in _chunks(_words(decimals)))
         value = Decimal(sum(_chunks(_words(whole)))) + Decimal(part).scaleb(-len(part))
         return [Number(start, end, value, value, found[0], mark)]
+    if body == "zero" and not mark and not _MEASURED.match(text, end):
+        return []
     if body == "one" and _PRONOUN.search(text[max(0, start - 10) : start].lower()):
         return []
     return _placed(_spoken(_words(whole)), start, end, text, extra=extra, mark=mark)
