@@ -20,7 +20,8 @@ body{font:15px/1.5 system-ui,"Noto Sans CJK SC","Microsoft YaHei",sans-serif;mar
 max-width:60rem;padding:0 1rem;color:#111;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.15rem;border-bottom:1px solid #999;margin-top:2rem}
 table{border-collapse:collapse;width:100%}th,td{border:1px solid #bbb;padding:.3rem .5rem;
-text-align:left;vertical-align:top;overflow-wrap:anywhere}th{background:#f2f2f2}
+text-align:left;vertical-align:top;white-space:pre-line}th{background:#f2f2f2}
+.long{overflow-wrap:anywhere}
 figure{display:inline-block;margin:.5rem 1rem .5rem 0}img{max-height:14rem;max-width:100%}
 video{max-height:24rem;max-width:100%}code{font-size:.85em;overflow-wrap:anywhere}
 .asked{background:#fff7d6}.against{background:#fde4e1}.heard{font-weight:600}
@@ -34,6 +35,9 @@ _RELATIONS = {
     "against": ("相反或更正", "against, or a correction"),
     "beside": ("同窗口其他", "beside"),
 }
+
+_LONG_WORD = 24
+"""Longer ones may be broken anywhere, so that a table stays on its page."""
 
 Record = Mapping[str, Any]
 
@@ -91,7 +95,10 @@ def _table(
     for row in rows:
         line = SubElement(below, "tr")
         for cell in row:
-            SubElement(SubElement(line, "td"), "bdi").text = visible(cell)
+            place = SubElement(line, "td")
+            SubElement(place, "bdi").text = text = visible(cell)
+            if max(map(len, text.split()), default=0) > _LONG_WORD:
+                place.set("class", "long")
         made.append(line)
     return made
 
