@@ -236,6 +236,15 @@ def threshold(found: Found, name: str, setting: Setting) -> str:
     return figures(found, name) if counted or not numbers else money(found, name, setting)
 
 
+def deal(found: Found, name: str, _: Setting) -> str:
+    """``promo:2_for_`` where several pieces are bought at once; empty for one."""
+    text, numbers = found.text(name), found.numbers(name)
+    count = _PAIRS.get(text[:1]) or (plain(numbers[0].low) if numbers else "1")
+    if count == "1":
+        return "promo:2_for_" if text.endswith(("对", "双")) else ""
+    return f"promo:{count}_for_"
+
+
 def trim(found: Found, name: str, _: Setting) -> str:
     """The words, without fillers at their ends."""
     return figures(found, name).strip(" ,的是有")
@@ -303,6 +312,7 @@ FUNCTIONS: dict[str, Callable[[Found, str, Setting], str]] = {
     "metric": metric,
     "festival": feast,
     "threshold": threshold,
+    "deal": deal,
     "fineness": fineness,
     "age": age,
     "bound": bound,
