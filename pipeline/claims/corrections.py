@@ -24,7 +24,7 @@ def settle(reading: LineReading, *, book: RuleBook, setting: Setting) -> LineRea
     if not marks:
         return reading
     mark = marks[-1]
-    kept = list(reading.kept)
+    kept = [k for k in reading.kept if not _other_figure(k, mark, reading)]
     restated = _restated(reading, mark, book=book, setting=setting)
     if restated is not None:
         kept = [k for k in kept if k.start >= restated.end or k.end <= restated.start]
@@ -37,6 +37,17 @@ def settle(reading: LineReading, *, book: RuleBook, setting: Setting) -> LineRea
     }
     kept = [c for c in kept if c.start >= mark.words[0] or c.rule.rule.type not in later]
     return reading._replace(kept=tuple(sorted(kept, key=lambda c: c.start)))
+
+
+def _other_figure(claim: Candidate, mark: Mark, reading: LineReading) -> bool:
+    """A lone number after a correction is a price only where a price was corrected."""
+    shape, start = reading.shape, mark.words[0]
+    if claim.rule.rule.type != "price" or claim.start < start:
+        return False
+    if shape.text[claim.start : claim.end] != "#" or not any(at < start for at in shape.numbers):
+        return False
+    said = (*reading.kept, *reading.dropped)
+    return not any(c.rule.rule.type == "price" and c.start < start for c in said)
 
 
 def _restated(
