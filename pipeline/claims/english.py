@@ -8,8 +8,8 @@ from decimal import Decimal
 
 from pipeline.claims.english_days import Around, Said, expiry, plain, recent, until, written
 
-_UNIT = re.compile(r"(year|yr|month|fortnight|week|day|hour|hr|minute|min)")
-_LETTER = {"yr": "Y", "hr": "H", "min": "MIN", "minute": "MIN"}
+_UNIT = re.compile(r"(year|yr|twelvemonth|month|fortnight|week|day|hour|hr|minute|min)")
+_LETTER = {"yr": "Y", "twelvemonth": "Y", "hr": "H", "min": "MIN", "minute": "MIN"}
 _HALVES = {"Y": ("M", 12), "M": ("D", 30), "W": ("D", 7), "D": ("H", 24), "H": ("MIN", 60)}
 _LEAD = re.compile(
     r"^(?:and|a|an|the|one|your|our|my|this|that|some|another|free|extra|complimentary|bonus|little|"
@@ -191,20 +191,22 @@ def dimension(found: Said, name: str, _: Around) -> str:
     return _DIMS.get(text.removeprefix("in "), text)
 
 
-_NET = (
+NET = (
     ("fluid o", "fl oz"), ("fl o", "fl oz"), ("ounce", "oz"), ("oz", "oz"), ("kilo", "kg"), ("kg", "kg"),
     ("gal", "gal"), ("g", "g"), ("pound", "lb"), ("lb", "lb"), ("mil", "mL"), ("ml", "mL"), ("l", "L"),
     ("pint", "pt"), ("quart", "qt"), ("cup", "cup"),
 )  # fmt: skip
 
 
-def net(found: Said, name: str, _: Around) -> str:
-    """A weight or volume in the unit said (``12oz``, ``350mL``)."""
+def net(found: Said, name: str, setting: Around) -> str:
+    """A weight or volume in the unit said (``12oz``, ``350mL``); pounds are money in Britain."""
     numbers, text = found.numbers(name), found.text(name)
     unit = re.search(r"#(?:[ -]and a half)?[ -]?([a-z ]+)", text)
-    short = next((s for w, s in _NET if unit and unit[1].startswith(w)), "")
+    short = next((s for w, s in NET if unit and unit[1].startswith(w)), "")
     if not numbers:
         return text
+    if short == "lb" and "pound" in text and setting.currency == "GBP":
+        return ""
     low, high = numbers[0].low, numbers[0].high
     if "and a half" in text:
         low, high = low + Decimal("0.5"), high + Decimal("0.5")
@@ -263,7 +265,7 @@ def years(found: Said, name: str, _: Around) -> str:
 def unit(found: Said, name: str, _: Around) -> str:
     """The short form of a unit of weight or volume."""
     text = found.text(name)
-    return next((short for word, short in _NET if text.startswith(word)), text)
+    return next((short for word, short in NET if text.startswith(word)), text)
 
 
 def fee(found: Said, name: str, setting: Around) -> str:
@@ -294,40 +296,13 @@ def days(found: Said, name: str, _: Around) -> str:
     return f"P{plain(numbers[-1].high * (7 if 'week' in text else 1))}D"
 
 
-_SIZE_WORDS = {
-    "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "sixe": "6", "seven": "7", "eight": "8",
-    "nine": "9", "ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13", "fourteen": "14",
-}  # fmt: skip
-
-
-def sizes(found: Said, name: str, _: Around) -> str:
-    """ "eights, nine and a halfs and a lonely twelve" as ``8;9.5;12``."""
-    text = re.sub(r"(\d+)[ -]and[ -]a[ -]halfs?", r"\1.5", written(found, name))
-    words = (
-        r"\b(?:(?P<w>"
-        + "|".join(sorted(_SIZE_WORDS, key=len, reverse=True))
-        + r")s|(?P<n>\d+(?:\.\d+)?)s?)\b"
-    )
-    out = [hit["n"] or _SIZE_WORDS[hit["w"]] for hit in re.finditer(words, text)]
-    if len(out) > 1 and re.search(r"\b1 [a-z]+ \d", text):
-        out = [n for n in out if n != "1"]
-    return ";".join(out) or text
-
-
-def measures(found: Said, name: str, setting: Around) -> str:
-    """ "the eight inch and the eleven" as ``8in;11in``: the unit said once is meant for all."""
-    unit = length(found, name, setting)
-    short = re.sub(r"[\d.-]", "", unit)
-    return ";".join(plain(n.low) + short for n in found.numbers(name))
-
-
 def forever(_: Said, __: str, ___: Around) -> str:
     """Any way of saying that a promise has no end."""
     return "LIFETIME"
 
 
 _SPAN_OF_ONE = re.compile(
-    r"\b(?:an?|one|couple(?: of)?|half a|first|full|whole) (?:[a-z]+ )?(?:year|month|week|day|hour|fortnight)|\bfortnight\b|\bcouple\b"
+    r"\b(?:an?|one|couple(?: of)?|half a|first|full|whole) (?:[a-z]+ )?(?:year|month|week|day|hour|fortnight|twelvemonth)|\bfortnight\b|\bcouple\b"
 )
 _DAYS_ABROAD = {"canada": "CA", "the uk": "UK", "uk": "UK", "europe": "EU", "the eu": "EU"}
 
@@ -380,8 +355,6 @@ ENGLISH: dict[str, Callable[..., str]] = {
     "en_fee": fee,
     "en_within": within,
     "en_days": days,
-    "en_sizes": sizes,
-    "en_measures": measures,
     "en_forever": forever,
     "en_first": first,
     "en_run": running,

@@ -29,6 +29,7 @@ from pipeline.claims.amounts import (
 )
 from pipeline.claims.days import DAYS, feast
 from pipeline.claims.english import ENGLISH
+from pipeline.claims.english_measures import MEASURES
 from pipeline.claims.lengths import LENGTHS
 from pipeline.claims.shades import SHADES
 
@@ -319,6 +320,7 @@ FUNCTIONS: dict[str, Callable[[Found, str, Setting], str]] = {
     "washable": washable,
     **DAYS,
     **ENGLISH,
+    **MEASURES,
     **LENGTHS,
     **SHADES,
 }

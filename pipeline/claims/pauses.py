@@ -36,7 +36,7 @@ _BINDS = re.compile(
     r"|gets|do|does|did|don't|doesn't|can|could|will|would|should|may|might|must|it|they|we|you|i|he|she|this|these|those"
     r"|the|a|an|my|our|your|its|what|how|where|why|until|till|before|after|once|unless|though|even|make|makes|let|lets"
     r"|mean|means|think|say|says|said|know|sure|guess|swear|promise|hope|tell|told|bet|whatever|whenever|wherever|anything"
-    r"|everything|something|nothing|one|all|way|time|day|please|yes|no|not|why|absolutely|definitely|well|okay|ok|look"
+    r"|everything|something|nothing|one|all|way|time|day|please|yes|no|not|why|absolutely|definitely|well|okay|ok|look|still|also|just|really|quite|only|always|far|too|best|better|[a-z]+'(?:ll|d|ve|m|re|t)"
     r"|leaves?|needs?|takes?|costs?|contains?|uses?|shows?|gives?|offers?|carr(?:y|ies)|charges?|includes?|finds?|found|sees?|saw|with|comes|came)$"
 )
 _BARE = re.compile(

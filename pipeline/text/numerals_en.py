@@ -53,7 +53,9 @@ ENGLISH = re.compile(
 )
 _PRONOUN = re.compile(
     r"\b(?:this|that|the|which|no|another|new|every|any|each|some|big|small|old|last|next|other|white|"
-    r"black|blue|red|gold|green|same|only|good|nice|mine|single|first|second)[ ]$"
+    r"black|blue|red|gold|green|same|only|good|nice|mine|single|first|second|third|brown|grey|gray|pink|purple|navy|cream|"
+    r"yellow|orange|silver|smaller|bigger|larger|littler|longer|shorter|wider|lighter|darker|cheaper|dearer|nicer|better|"
+    r"best|right|wrong|left|spare|broken|bad|perfect|used|worn|wooden|leather|plain|large|medium|long|short|wide|narrow)[ ]$"
 )
 
 _MEASURED = re.compile(r" (?:grams?|degrees|calories|sugars?|dollars|pounds|point|to|and)\b", re.I)
