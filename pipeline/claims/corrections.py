@@ -14,7 +14,7 @@ from pipeline.claims.values import Setting
 from pipeline.model import Claim, Line
 
 _BARE = re.compile(r"(?:应该)?(?P<s>(?:是|改成|变成|it's |is |to )#)(?=[,。!. ]|$)")
-_EARLIER = re.compile(r"上次|刚才|刚刚|刚说|之前|昨天|上一?场|monday|last|earlier")
+_EARLIER = re.compile(r"上次|刚才|刚刚|刚说|之前|(?:昨天|上一?场)(?!卖|[^,。]{0,3}#)|monday|last|earlier")
 _LOOK_BACK_MS = 20 * 60_000
 
 
@@ -44,7 +44,10 @@ def _other_figure(claim: Candidate, mark: Mark, reading: LineReading) -> bool:
     shape, start = reading.shape, mark.words[0]
     if claim.rule.rule.type != "price" or claim.start < start:
         return False
-    if shape.text[claim.start : claim.end] != "#" or not any(at < start for at in shape.numbers):
+    before = [at for at in shape.numbers if at < start]
+    if shape.text[claim.start : claim.end] != "#" or not before:
+        return False
+    if any((at, at + 1) == shape.clause_of(at) for at in before):
         return False
     said = (*reading.kept, *reading.dropped)
     return not any(c.rule.rule.type == "price" and c.start < start for c in said)
