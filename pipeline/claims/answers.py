@@ -41,8 +41,10 @@ def resolve_answer(
     asked = _asked_for(before.shape.text, book, setting)
     if asked is None or any(_same(asked, k) for k in reading.kept):
         return reading
-    if any(k.start < end and k.end > start for k in reading.kept):
+    kept = tuple(k for k in reading.kept if not (k.learned and k.start < end and k.end > start))
+    if any(k.start < end and k.end > start for k in kept):
         return reading
+    reading = reading._replace(kept=kept)
     if answer["yes"] and reading.kept:
         return reading
     return reading._replace(

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from pipeline.claims.compiled import RuleBook, RunRule
 from pipeline.claims.gates import grams_of
-from pipeline.claims.shape import Shape
+from pipeline.claims.learned import Doubt, Learned, Opinion
+from pipeline.claims.shape import Clause, Shape
 from pipeline.claims.standing import DROPS, LineCues, Mark, Touch
 from pipeline.claims.values import Found, Setting, fill, items, pairs
 from pipeline.model import SET_TYPES, Value
 
 _MAX_QUOTE = 60
 _MAX_QUOTE_LATIN = 90
+_NEGATOR = re.compile(
+    r"(?:不是|不含|不带|不会|不能|不用|没有|没|不|别|无|非)|\b(?:not?|never|without|[a-z]+n't)\b ?"
+)
 
 
 class Candidate(NamedTuple):
@@ -23,6 +29,10 @@ class Candidate(NamedTuple):
     touch: Touch
     value: Value
     marks: tuple[Mark, ...]
+    doubt: Doubt = ""
+    """What the classifier holds against it."""
+    learned: bool = False
+    """Whether the classifier found it, not a rule's wording."""
 
     @property
     def start(self) -> int:
@@ -38,7 +48,8 @@ class Candidate(NamedTuple):
     def dropped_by(self) -> str:
         """The cue kind that keeps it from being a claim; empty when it stands."""
         immune = self.rule.rule.immune
-        return next((m.kind for m in self.marks if m.kind in DROPS and m.kind not in immune), "")
+        kind = next((m.kind for m in self.marks if m.kind in DROPS and m.kind not in immune), "")
+        return kind or ("unlikely" if self.doubt == "unlikely" else "")
 
 
 class LineReading(NamedTuple):
@@ -50,25 +61,48 @@ class LineReading(NamedTuple):
     dropped: tuple[Candidate, ...]
 
 
-def read_line(shape: Shape, *, before: str, book: RuleBook, setting: Setting) -> LineReading:
-    """The claims of a line and those that cues dropped; ``before`` is the previous shape."""
+def read_line(
+    shape: Shape, *, before: str, book: RuleBook, setting: Setting, learned: Learned | None = None
+) -> LineReading:
+    """The claims of a line and those that were dropped; ``before`` is the previous shape.
+
+    With a classifier, what a rule sees but nobody would promise is dropped, and clauses that no
+    rule covers are read by the readings of the type that the classifier takes them for.
+    """
     grams = grams_of(shape.text)
     cues = LineCues(shape, book.cues_for(grams, chinese=shape.chinese))
     found: list[Candidate] = []
     for rule in book.rules_for(grams, chinese=shape.chinese):
         if rule.pattern.regex.search(shape.text):
             found += _by_rule(rule, shape, cues, before=before, setting=setting)
+    if learned is not None and shape.clauses:
+        opinion = learned.opinion(shape, before=before)
+        found = [c._replace(doubt=opinion.doubt(c.rule.rule.type, c.start, c.end)) for c in found]
+        found += _by_reading(opinion, shape, cues, book=book, before=before, setting=setting)
     standing = [c for c in found if not c.dropped_by]
     kept = _without_overlap(standing)
     dropped = _without_overlap([c for c in found if c.dropped_by])
     return LineReading(shape, cues, tuple(kept), tuple(dropped))
 
 
+def _by_reading(
+    opinion: Opinion, shape: Shape, cues: LineCues, *, book: RuleBook, before: str, setting: Setting
+) -> Iterator[Candidate]:
+    """The first reading that fits, of every clause and type that the classifier finds likely."""
+    for clause, claim_type, doubt in opinion.likely():
+        for reading in book.readings_of(claim_type, chinese=shape.chinese):
+            made = _by_rule(reading, shape, cues, before=before, setting=setting, within=clause)
+            if made:
+                yield made[0]._replace(doubt=doubt, learned=True)
+                break
+
+
 def _by_rule(
-    rule: RunRule, shape: Shape, cues: LineCues, *, before: str, setting: Setting
-) -> list[Candidate]:
+    rule: RunRule, shape: Shape, cues: LineCues, *, before: str, setting: Setting,
+    within: Clause | None = None,
+) -> list[Candidate]:  # fmt: skip
     text, out = shape.text, []
-    for match in rule.pattern.regex.finditer(text):
+    for match in rule.pattern.regex.finditer(text, *(within or ())):
         groups = {n: s for n in match.re.groupindex if (s := match.span(n))[0] >= 0}
         start, end = groups.setdefault("s", match.span())
         if end <= start or end - start > (_MAX_QUOTE if shape.chinese else _MAX_QUOTE_LATIN):
@@ -81,15 +115,31 @@ def _by_rule(
         value = _value(rule, found, setting)
         if not value:
             continue
-        touch = cues.touch(
-            start, end, claim_type=rule.rule.type, polarity=rule.rule.polarity,
-            negatable=rule.rule.negatable,
-        )  # fmt: skip
+        touch = _touched(rule, cues, start, end)
+        if within is not None and touch.polarity == rule.rule.polarity:
+            touch = _denied(rule, cues, touch, text)
         if rule.rule.hedged:
             touch = touch._replace(hedged=True)
         marks = tuple(cues.over(start, end, rule.rule.type))
         out.append(Candidate(rule, found, touch, value, marks))
     return out
+
+
+def _touched(rule: RunRule, cues: LineCues, start: int, end: int) -> Touch:
+    spec = rule.rule
+    return cues.touch(
+        start, end, claim_type=spec.type, polarity=spec.polarity, negatable=spec.negatable
+    )
+
+
+def _denied(rule: RunRule, cues: LineCues, touch: Touch, text: str) -> Touch:
+    """A whole clause holds its negation inside: asked again for the words behind it."""
+    for negator in _NEGATOR.finditer(text, touch.start, touch.end):
+        if negator.end() < touch.end:
+            behind = _touched(rule, cues, negator.end(), touch.end)
+            if behind.polarity != rule.rule.polarity:
+                return behind._replace(start=min(touch.start, behind.start))
+    return touch
 
 
 def _allowed(rule: RunRule, shape: Shape, *, before: str, start: int, end: int) -> bool:

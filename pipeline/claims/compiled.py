@@ -13,6 +13,7 @@ from functools import cached_property
 
 from pipeline.claims.gates import Gate, Gatekeeper, Standins, gate_of, start_of
 from pipeline.claims.grafts import Tree, grafted
+from pipeline.claims.learned import Learned
 from pipeline.claims.rules import (
     CueRule,
     Language,
@@ -24,6 +25,7 @@ from pipeline.claims.rules import (
     words_of,
 )
 from pipeline.claims.shape import shape_of
+from pipeline.claims.traits import Traits
 from pipeline.errors import RuleError
 
 _NAME = re.compile(r"\{([a-z_][a-z_0-9]*|<|>)\}")
@@ -72,7 +74,7 @@ class Vocabulary:
             self._canonical[name] = table
         return self._canonical[name]
 
-    def _shaped(self, name: str) -> set[str]:
+    def forms(self, name: str) -> set[str]:
         """The lexicon's words as they stand in a shape."""
         if name not in self._forms:
             words = (w for w, _ in words_of(self.lexicons[name]))
@@ -82,7 +84,7 @@ class Vocabulary:
     def alternatives(self, name: str) -> str:
         """The lexicon as one alternation, longest word first."""
         if name not in self._alternatives:
-            words = sorted(self._shaped(name), key=lambda w: (-len(w), w))
+            words = sorted(self.forms(name), key=lambda w: (-len(w), w))
             latin = all(w[:1].isascii() and w[:1].isalpha() for w in words)
             body = "|".join(re.escape(w).replace("\\ ", " ").replace("\\#", "#") for w in words)
             self._alternatives[name] = rf"(?:\b(?:{body})\b)" if latin else f"(?:{body})"
@@ -116,7 +118,7 @@ class Vocabulary:
         """One character that stands for a lexicon."""
         if name not in self._standins:
             code = _FIRST_STANDIN + len(self.standins)
-            self.standins[code] = frozenset(start_of(w) for w in self._shaped(name))
+            self.standins[code] = frozenset(start_of(w) for w in self.forms(name))
             self._grafts[code] = sre_parser.parse(self.alternatives(name))
             self._standins[name] = chr(code)
         return self._standins[name]
@@ -242,10 +244,45 @@ class RuleBook:
     def __init__(self, source: RuleSource) -> None:
         self.words = {k: Vocabulary(source, k) for k in ("zh", "en", "any")}
         self.rules = tuple(RunRule(p, self._words(p.language)) for p in source.rules)
+        self.readings = tuple(RunRule(p, self._words(p.language)) for p in source.readings)
+        self._classifiers = source.classifiers
         self.cues = tuple(RunCue(c, self._words(c.language)) for c in source.cues)
 
     def _words(self, language: Language) -> Vocabulary:
         return self.words[language]
+
+    @property
+    def written(self) -> tuple[RunRule, ...]:
+        """Rules and readings: everything that has a pattern and examples."""
+        return (*self.rules, *self.readings)
+
+    @cached_property
+    def _learned(self) -> dict[bool, Learned]:
+        return {
+            k == "zh": Learned(path, self.traits(chinese=k == "zh"))
+            for k, path in self._classifiers.items()
+        }
+
+    def learned(self, *, chinese: bool) -> Learned | None:
+        """The classifier of a language, where the rule folder holds one."""
+        return self._learned.get(chinese)
+
+    @cached_property
+    def _readings(self) -> dict[tuple[str, bool], tuple[RunRule, ...]]:
+        out: dict[tuple[str, bool], tuple[RunRule, ...]] = {}
+        for one in self.readings:
+            key = (one.rule.type, one.language == "zh")
+            out[key] = (*out.get(key, ()), one)
+        return out
+
+    def readings_of(self, claim_type: str, *, chinese: bool) -> tuple[RunRule, ...]:
+        """How clauses of a type are read, in file order."""
+        return self._readings.get((claim_type, chinese), ())
+
+    def traits(self, *, chinese: bool) -> Traits:
+        """What a classifier sees of a clause, with the word lists of a language."""
+        words = self.words["zh" if chinese else "en"]
+        return Traits({name: words.forms(name) for name in words.lexicons}, chinese=chinese)
 
     @cached_property
     def _rules_by_script(self) -> dict[bool, tuple[tuple[RunRule, ...], Gatekeeper]]:

@@ -33,6 +33,7 @@ from pipeline.claims.values import Found, Setting
 from pipeline.errors import RuleError
 from pipeline.model import Broadcast, Claim, Line, Product, ScheduleEntry
 
+_SHOWN_TRAITS = 8
 LINE_MS = 4000
 """Length given to each line of a trial."""
 _WORK_KEY = "0" * 64
@@ -100,7 +101,7 @@ def open_rules(folder: Path = RULES_FOLDER) -> tuple[RuleSource, RuleBook]:
     with _located(folder):
         source = read_rules(folder)
         book = RuleBook(source)
-        for rule in book.rules:
+        for rule in book.written:
             check_names(rule, units=source.units)
         for cue in book.cues:
             _ = cue.pattern.regex
@@ -166,7 +167,7 @@ def cards(folder: Path = RULES_FOLDER) -> list[RuleCard]:
     with _located(folder):
         source = read_rules(folder)
     texts = _texts(folder)
-    out = [_card(texts, r, r.rule) for r in source.rules]
+    out = [_card(texts, r, r.rule) for r in (*source.rules, *source.readings)]
     return out + [_card(texts, c, c.cue) for c in source.cues]
 
 
@@ -205,7 +206,7 @@ def faults(folder: Path = RULES_FOLDER) -> list[Fault]:
     source, book = open_rules(folder)
     texts = _texts(folder)
     out: list[Fault] = []
-    for rule in book.rules:
+    for rule in book.written:
         failed = rule_failures(rule, book, source.units)
         out += _placed(failed, rule.rule.id, rule.file, texts[rule.file])
     for cue in book.cues:
@@ -222,6 +223,20 @@ def _placed(failed: Sequence[Failure], owner: str, file: str, text: str) -> list
         after = (n for n in range(start, len(lines) + 1) if one.sentence in lines[n - 1])
         out.append(Fault(owner, file, next(after, start), one.problem, one.sentence))
     return out
+
+
+def spoken_for(claim: Claim, detector: RuleDetector) -> list[tuple[str, int]]:
+    """The traits of a quote that speak for its type to the classifier, strongest first.
+
+    Weights are thousandths of a logit; without the words around the quote. Empty where the rule
+    folder holds no classifier of the language.
+    """
+    shape = shape_of(claim.quote)
+    learned = detector.book.learned(chinese=shape.chinese)
+    if learned is None or not shape.clauses:
+        return []
+    every = (learned.because(shape, n, claim.claim_type) for n in range(len(shape.clauses)))
+    return sorted(set().union(*every), key=lambda t: (-t[1], t[0]))[:_SHOWN_TRAITS]
 
 
 # --- try ---------------------------------------------------------------------------------------
@@ -272,12 +287,14 @@ def _misses(said: Sequence[str], detector: RuleDetector, language: str) -> Itera
     setting = Setting("CNY" if language == "zh" else "USD", None, detector.source.units)
     before: LineReading | None = None
     for text in said:
-        reading = detector.read(text, before=before, setting=setting)
+        reading = detector.read(text, before=before, setting=setting, judged=True)
         context = before.shape.text if before else ""
-        alone = read_line(reading.shape, before=context, book=detector.book, setting=setting)
+        book, shape = detector.book, reading.shape
+        learned = book.learned(chinese=shape.chinese)
+        alone = read_line(shape, before=context, book=book, setting=setting, learned=learned)
         yield from _dropped(text, reading)
         yield from _settled(text, reading, alone)
-        yield from _unmade(text, alone, context, detector.book)
+        yield from _unmade(text, alone, context, book)
         before = reading
 
 

@@ -78,7 +78,9 @@ class RuleDetector:
                 continue
             repairs = resolver.repairs(line.text) if line.char_prob_pm else ()
             text = apply(line.text, repairs)
-            reading = self.read(text, before=before, setting=setting)
+            reading = self.read(
+                text, before=before, setting=setting, judged=line.source == "speech"
+            )
             for candidate in without_numbers(reading, links):
                 writer.add(line, reading.shape, candidate, repairs)
             if line.source == "speech":
@@ -106,11 +108,14 @@ class RuleDetector:
             out.append(claim.model_copy(update=update) if check else claim)
         return out
 
-    def read(self, text: str, *, before: LineReading | None, setting: Setting) -> LineReading:
-        """One line with the line before it."""
+    def read(
+        self, text: str, *, before: LineReading | None, setting: Setting, judged: bool = False
+    ) -> LineReading:
+        """One line with the line before it; ``judged`` asks the classifier as well."""
         shape = shape_of(text)
         context = before.shape.text if before else ""
-        reading = read_line(shape, before=context, book=self.book, setting=setting)
+        learned = self.book.learned(chinese=shape.chinese) if judged else None
+        reading = read_line(shape, before=context, book=self.book, setting=setting, learned=learned)
         reading = settle(reading, book=self.book, setting=setting)
         return resolve_answer(reading, before, book=self.book, setting=setting)
 
@@ -137,6 +142,7 @@ def _name(path: Path) -> str:
 
 def _digest(folder: Path) -> str:
     digest = hashlib.sha256(f"claims {CODE_VERSION}\n".encode())
-    for path in sorted([*folder.glob("*.toml"), *Path(__file__).parent.glob("*.toml")], key=_name):
+    files = (*folder.glob("*.toml"), *folder.glob("*.npz"), *Path(__file__).parent.glob("*.toml"))
+    for path in sorted(files, key=_name):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()

@@ -20,6 +20,8 @@ def review_of(
     reasons: list[str] = []
     if candidate.rule.rule.review:
         reasons.append(candidate.rule.rule.review)
+    if candidate.doubt:
+        reasons.append(candidate.doubt)
     chars = line.char_prob_pm[start:end]
     mean = sum(chars) // len(chars) if chars else line.prob_pm
     if mean < DOUBTFUL_PM or (chars and min(chars) < WEAKEST_PM):

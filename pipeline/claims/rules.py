@@ -126,6 +126,8 @@ class RuleFile(Frozen):
     lexicon: tuple[Lexicon, ...] = ()
     cue: tuple[CueRule, ...] = ()
     rule: tuple[Rule, ...] = ()
+    reading: tuple[Rule, ...] = ()
+    """How a clause is read that the classifier takes for a claim of the type."""
 
 
 class Placed(NamedTuple):
@@ -154,6 +156,9 @@ class RuleSource(NamedTuple):
     units: dict[str, dict[str, str]]
     sound: tuple[str, ...] = ()
     sound_lexicons: tuple[tuple[str, Language], ...] = ()
+    readings: tuple[Placed, ...] = ()
+    classifiers: Mapping[str, Path] = {}
+    """Language to the trained weights in the folder (``learned-zh.npz``)."""
 
 
 def read_rules(folder: Path = RULES_FOLDER) -> RuleSource:
@@ -164,6 +169,7 @@ def read_rules(folder: Path = RULES_FOLDER) -> RuleSource:
             and field.
     """
     rules: list[Placed] = []
+    readings: list[Placed] = []
     cues: list[PlacedCue] = []
     lexicons: dict[tuple[str, Language], Lexicon] = {}
     macros: dict[tuple[str, Language], str] = {}
@@ -173,6 +179,7 @@ def read_rules(folder: Path = RULES_FOLDER) -> RuleSource:
     for path in sorted(folder.glob("*.toml")):
         parsed = _read(path)
         rules += [Placed(r, parsed.language, path.name) for r in parsed.rule]
+        readings += [Placed(r, parsed.language, path.name) for r in parsed.reading]
         cues += [PlacedCue(c, parsed.language, path.name) for c in parsed.cue]
         for lexicon in parsed.lexicon:
             _once((lexicon.name, parsed.language) in lexicons, lexicon.name, path.name)
@@ -186,10 +193,11 @@ def read_rules(folder: Path = RULES_FOLDER) -> RuleSource:
         raise RuleError(
             f"no rules in {folder}", hint="give a folder with rule files", file=str(folder)
         )
-    _unique([(p.rule.id, p.file) for p in rules] + [(c.cue.id, c.file) for c in cues])
+    _unique([(p.rule.id, p.file) for p in (*rules, *readings)] + [(c.cue.id, c.file) for c in cues])
     return RuleSource(
-        tuple(rules), tuple(cues), lexicons, macros, units, tuple(sound), tuple(heard)
-    )
+        tuple(rules), tuple(cues), lexicons, macros, units, tuple(sound), tuple(heard),
+        tuple(readings), {p.stem[8:]: p for p in sorted(folder.glob("learned-*.npz"))},
+    )  # fmt: skip
 
 
 def _read(path: Path) -> RuleFile:

@@ -96,7 +96,7 @@ def check_all(source: RuleSource, *, folder: Path = RULES_FOLDER) -> None:
     """
     book = RuleBook(source)
     for owner, file, wrong in (
-        *((r.rule.id, r.file, check_rule(r, book, source.units)) for r in book.rules),
+        *((r.rule.id, r.file, check_rule(r, book, source.units)) for r in book.written),
         *((c.cue.id, c.file, check_cue(c)) for c in book.cues),
     ):
         if wrong:

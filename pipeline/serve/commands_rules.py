@@ -159,22 +159,25 @@ def explain_command(
     \b
     JSON fields: claim (as in `evidence claims --json`), rule (as in `evidence rules list --json`;
     null when no rule has this id any more), same_rules (whether the rules are still those that
-    made the claim).
+    made the claim), classifier (pairs of a trait of the quote and its weight for the type).
     Exit codes: 5 when a rule file is wrong, 12 when there is no such claim.
     """
-    from pipeline.claims.desk import card_of, open_detector
+    from pipeline.claims.desk import card_of, open_detector, spoken_for
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import say
 
     _, claim = service(workspace).claim(claim_id)
-    rule = card_of(claim.rule_id, _folder(folder))
-    same = open_detector(_folder(folder)).producer == claim.producer
+    rule, detector = card_of(claim.rule_id, _folder(folder)), open_detector(_folder(folder))
+    same, traits = detector.producer == claim.producer, spoken_for(claim, detector)
     if as_json:
         card = rule._asdict() if rule else None
-        say(dump({"claim": claim.model_dump(mode="json"), "rule": card, "same_rules": same}))
+        told = {"claim": claim.model_dump(mode="json"), "rule": card, "same_rules": same}
+        say(dump(told | {"classifier": traits}))
         return
     _show_claim(claim)
     _show_rule(claim, rule, same=same)
+    if traits:
+        say("    to the classifier: " + ", ".join(f"{t} {w:+d}" for t, w in traits))
 
 
 # --- how it looks ------------------------------------------------------------------------------
