@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.serve.options import examples, service, workspace_option
+
+if TYPE_CHECKING:
+    from pipeline.serve.service import Service
 
 _HERE = ("127.0.0.1", "localhost", "::1")
 _PATH = click.Path(dir_okay=False, exists=True, path_type=Path)
@@ -39,6 +44,7 @@ _PATH = click.Path(dir_okay=False, exists=True, path_type=Path)
     multiple=True,
     help="Address of a proxy in front that speaks HTTPS; its X-Forwarded headers are believed.",
 )
+@click.option("--openapi", is_flag=True, help="Print the API's description (OpenAPI) and end.")
 @workspace_option
 def serve_command(
     host: str,
@@ -47,6 +53,7 @@ def serve_command(
     tls_cert: Path | None,
     tls_key: Path | None,
     proxies: tuple[str, ...],
+    openapi: bool,
     workspace: Path | None,
 ) -> None:
     """Serve the arbitrator's desk and the HTTP API; Ctrl-C ends it.
@@ -55,27 +62,40 @@ def serve_command(
     (`evidence access new`), and let it speak HTTPS, itself or through a proxy.
     The API is described at /openapi.json.
     """
-    from pipeline.serve.render import note
+    from pipeline.serve.render import note, say
 
+    if openapi:
+        from pipeline.serve.http import description
+
+        say(json.dumps(description(), ensure_ascii=False, indent=1, sort_keys=True))
+        return
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key go together")
     works = service(workspace)
     if host not in _HERE:
         _require_keys(works.app.keys, host)
         _require_tls(host, secret=tls_cert is not None or bool(proxies))
+    listener = socket.create_server((host, port), family=_family(host))
+    scheme = "https" if tls_cert else "http"
+    note(f"{scheme}://{_bracketed(host)}:{listener.getsockname()[1]}/")
+    _run(works, listener, [*_names(host), *names], proxies, tls_cert, tls_key)
+
+
+def _run(
+    works: Service,
+    listener: socket.socket,
+    hosts: list[str],
+    proxies: tuple[str, ...],
+    tls_cert: Path | None,
+    tls_key: Path | None,
+) -> None:
+    """Answer until told to stop; what is being answered then has 20 s to end."""
     import uvicorn
 
     from pipeline.serve.http import make_app
 
-    hosts = [*_HERE, "[::1]", *names]
-    if host not in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
-        hosts.append(f"[{host}]" if ":" in host else host)
-    app = make_app(works, hosts=hosts)
-    listener = socket.create_server((host, port), family=_family(host))
-    scheme = "https" if tls_cert else "http"
-    note(f"{scheme}://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/")
     config = uvicorn.Config(
-        app,
+        make_app(works, hosts=hosts),
         log_level="warning",
         server_header=False,
         ssl_certfile=tls_cert,
@@ -83,8 +103,19 @@ def serve_command(
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies),
         timeout_graceful_shutdown=20,
+        timeout_keep_alive=75,
     )
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _names(host: str) -> list[str]:
+    """Host names the desk answers to: those of this machine, and the address it listens on."""
+    everywhere = host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+    return [*_HERE, "[::1]", *([] if everywhere else [_bracketed(host)])]
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _require_keys(keys: Path, host: str) -> None:

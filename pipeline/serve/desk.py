@@ -18,10 +18,13 @@ from pipeline.errors import InputError, NotFound
 from pipeline.model import Broadcast, CatalogueEntry, Claim, Dossier
 from pipeline.outputs import screen_of
 from pipeline.packs import read_record, read_tables
+from pipeline.provenance import sha256_hex
 from pipeline.runner import Parts
 from pipeline.serve import media_cache
 from pipeline.serve.access.roles import Viewer
 from pipeline.serve.access.views import ViewLog
+from pipeline.serve.exports import claims_csv
+from pipeline.serve.idempotency import Once
 from pipeline.serve.reviews import Reviewer, Sheet
 from pipeline.serve.service import Service, shown, words_of
 from pipeline.serve.skus import SkuDesk, SkuReport
@@ -41,6 +44,8 @@ class Office(NamedTuple):
     """Its secret, for hashed ids in events."""
     log: ViewLog
     """Where views are written down."""
+    once: Once
+    """Answers to requests that may be sent again."""
     skus: SkuDesk
     """What was claimed about single SKUs."""
     owners: dict[tuple[str, int], Broadcast]
@@ -157,10 +162,18 @@ class Desk:
         """A broadcast at a glance."""
         return shown(self.broadcast(broadcast_id, what="broadcast"))
 
-    def claims(self, broadcast_id: str) -> list[Claim]:
-        """A broadcast's claims in order of time."""
-        found = self.broadcast(broadcast_id, what="claims", screen=False).claims
-        return list(found.claims) if found else []
+    def claims(self, broadcast_id: str) -> tuple[int, tuple[Claim, ...]]:
+        """The current release of a broadcast, and its claims in order of time."""
+        parts = self.broadcast(broadcast_id, what="claims", screen=False)
+        return parts.state.release.number, parts.claims.claims if parts.claims else ()
+
+    def claims_csv(self, broadcast_id: str) -> str:
+        """A broadcast's claims as CSV, to be taken away."""
+        state = self.state(broadcast_id)
+        parts = runner.parts_of(self._works.app, state, screen=False)
+        made = claims_csv(parts.claims.claims if parts.claims else ())
+        self._wrote("exported", "csv", state=state, sha256=sha256_hex(made.encode()))
+        return made
 
     def keyframe(self, broadcast_id: str, number: int) -> bytes:
         """The JPEG of a keyframe.
@@ -276,6 +289,41 @@ class Desk:
     def clip_of_span(self, broadcast_id: str, span_ms: tuple[int, int]) -> Clip:
         """The clip of a span, made when first asked for; for a page that shows it."""
         return media_cache.clip_of_span(self._works, self.state(broadcast_id), span_ms)
+
+    def make_clip(
+        self, *, claim_id: str, broadcast_id: str, start_ms: int | None, end_ms: int | None
+    ) -> str:
+        """Make the clip of a claim or a span; its id."""
+        if claim_id:
+            made, clip_id = self.clip(claim_id), claim_id
+        else:
+            state, span = self.state(broadcast_id), (start_ms or 0, end_ms or 0)
+            made = media_cache.clip_of_span(self._works, state, span)
+            clip_id = f"s-{media_cache.span_id(state, span)}"
+        self._wrote(
+            "exported",
+            "clip",
+            clip_id=clip_id,
+            broadcast_id=made.info.broadcast_id,
+            sha256=made.info.files.get(made.video.name, ""),
+        )
+        return clip_id
+
+    def clip_by_id(self, clip_id: str) -> Clip:
+        """A clip that was made.
+
+        Raises:
+            NotFound: it was not, or is not for this viewer.
+        """
+        if not clip_id.startswith("s-"):
+            return self.clip(clip_id)
+        self.viewer.require("read")
+        found = media_cache.span_clip(self._works, clip_id[2:])
+        if found is not None:
+            state = self.state(found.info.broadcast_id)
+            if media_cache.made_from(state, found, clip_id[2:]):
+                return found
+        raise NotFound(f"no clip {clip_id!r}", hint="make it: POST /api/v1/clips")
 
     def fetched(self, clip: Clip, path: Path) -> None:
         """Write down that a file of a clip leaves, once for the many pieces a player takes."""

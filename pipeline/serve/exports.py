@@ -10,7 +10,7 @@ from pipeline.model import Broadcast, Claim, Transcript, Window
 from pipeline.runner import Parts
 from pipeline.timeline import clock, srt_clock
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = tuple("=+-@＝＋－＠\t\r\n")
 CSV_COLUMNS = (
     "claim_id",
     "claim_type",
@@ -80,5 +80,10 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = "" if value is None else str(value)
-    # OWASP, CSV injection: a leading quote keeps a spreadsheet from evaluating the cell.
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+    return safe_cell(text) if isinstance(value, str) else text
+
+
+def safe_cell(text: str) -> str:
+    """A cell that no spreadsheet evaluates (OWASP, CSV injection): quoted where it would."""
+    formula = text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA)
+    return f"'{text}" if formula else text

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -22,19 +22,42 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from pipeline.errors import EvidenceError, InputError, NotFound
 from pipeline.provenance import VERSION
-from pipeline.serve import http_api, http_pages, http_review, http_session
+from pipeline.serve import http_api, http_clips, http_pages, http_review, http_session
 from pipeline.serve.access.door import Door
+from pipeline.serve.access.etags import Etags
 from pipeline.serve.access.gate import HEADERS, Gate, problem
 from pipeline.serve.access.keys import KeyBook
+from pipeline.serve.access.limits import Limits
 from pipeline.serve.access.views import ViewLog
 from pipeline.serve.desk import Office
+from pipeline.serve.http_common import Problem
+from pipeline.serve.idempotency import Once
+from pipeline.serve.metrics import Measured, Meters
 from pipeline.serve.service import Service
 from pipeline.serve.skus import SkuDesk
 
 STATIC = Path(__file__).parent / "web" / "static"
 _STATUS = {2: 400, 4: 400, 6: 502, 8: 503, 9: 503, 11: 507, 12: 404, 13: 403}
 """HTTP status by the error's exit code; 503 for what may go away by itself, else 500."""
+_CODES = {400: "request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 _SEAL_EVERY_S = 30
+_ABOUT: dict[str, Any] = {
+    "title": "Replay Evidence",
+    "version": VERSION,
+    "summary": "Find the moment in a livestream replay at which the host made the promise.",
+    "docs_url": None,
+    "redoc_url": None,
+}
+
+
+class Described(FastAPI):
+    """Adds the form of errors, which no route returns itself, to the description."""
+
+    def openapi(self) -> dict[str, Any]:
+        """OpenAPI 3.1."""
+        found = super().openapi()
+        found["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        return found
 
 
 def make_app(service: Service, *, hosts: list[str]) -> FastAPI:
@@ -42,9 +65,8 @@ def make_app(service: Service, *, hosts: list[str]) -> FastAPI:
 
     ``hosts`` guards against pages elsewhere that point a name of theirs at this machine.
     """
-    app = FastAPI(
-        title="Replay Evidence", version=VERSION, docs_url=None, redoc_url=None, lifespan=_lifespan
-    )
+    app = _described(Described(**_ABOUT, lifespan=_lifespan))
+    settings = service.app.settings.serve
     door = Door(KeyBook(service.app.keys))
     log = ViewLog(
         service.app.store,
@@ -52,17 +74,31 @@ def make_app(service: Service, *, hosts: list[str]) -> FastAPI:
         writer=service.app.writer,
         retention_days=service.app.settings.retention_days,
     )
+    once = Once(service.app.root / "custody" / "once", door.book.ring)
     app.state.door = door
-    app.state.office = Office(service, door.book.ring, log, SkuDesk(service.app), {})
+    app.state.office = Office(service, door.book.ring, log, once, SkuDesk(service.app), {})
+    app.state.meters = Meters()
+    app.add_middleware(Etags)
+    app.add_middleware(Limits, settings=settings)
     app.add_middleware(Gate, door=door)
+    app.add_middleware(Measured, meters=app.state.meters)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)
     app.add_exception_handler(EvidenceError, _known)
     app.add_exception_handler(HTTPException, _plain)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _unexpected)
-    for room in (http_review, http_api, http_session, http_pages):
-        app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    return app
+
+
+def description() -> dict[str, Any]:
+    """The API as OpenAPI 3.1, without a workspace."""
+    return _described(Described(**_ABOUT)).openapi()
+
+
+def _described(app: FastAPI) -> FastAPI:
+    for room in (http_clips, http_review, http_api, http_session, http_pages):
+        app.include_router(room.router)
     return app
 
 
@@ -71,6 +107,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Seal what killed processes left, seal in good time, seal at the end."""
     log: ViewLog = app.state.office.log
     await asyncio.to_thread(log.recover)
+    await asyncio.to_thread(app.state.office.once.sweep)
     sealing = asyncio.create_task(_seal_now_and_then(log))
     try:
         yield
@@ -104,7 +141,7 @@ def _known(request: Request, error: Exception) -> Response:
 def _plain(request: Request, error: Exception) -> Response:
     known = cast(HTTPException, error)
     if request.url.path.startswith("/api/") or known.status_code != 404:
-        code = known.detail.lower().replace(" ", "_")
+        code = _CODES.get(known.status_code, "request")
         return problem(known.status_code, code, known.detail, headers=dict(known.headers or {}))
     return http_pages.error_page(request, NotFound("there is no such page"), 404)
 

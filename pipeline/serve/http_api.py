@@ -2,41 +2,51 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from fastapi import Path as PathParameter
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import Response
 from pydantic import Field
 
 from pipeline.cases.review import Layer
-from pipeline.errors import InputError
-from pipeline.evidence.clip import Clip
 from pipeline.index.answer import Answer
 from pipeline.model import Claim, Dossier, Frozen
-from pipeline.serve.access.door import Door
-from pipeline.serve.desk import Desk, Office
+from pipeline.serve.desk import Office
+from pipeline.serve.http_common import (
+    PROBLEMS,
+    Cursor,
+    Page,
+    Size,
+    Works,
+    bearer,
+    cut,
+    office_of,
+)
 from pipeline.serve.skus import SkuReport
 
-Kind = Literal["mp4", "jpg", "srt"]
-_TYPES = {"mp4": "video/mp4", "jpg": "image/jpeg", "srt": "application/x-subrip"}
-
-router = APIRouter(prefix="/api/v1", tags=["v1"])
-
-
-def office_of(request: Request) -> Office:
-    """What this application serves."""
-    found: Office = request.app.state.office
-    return found
+router = APIRouter(prefix="/api/v1", tags=["v1"], responses=PROBLEMS, dependencies=[bearer])
+_JPEG: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/jpeg": {}}, "description": "The picture."}
+}
 
 
-def desk_of(request: Request) -> Desk:
-    """The workspace within the limits of whoever asks; the gate has seen to it that one does."""
-    return Desk(office_of(request), request.state.viewer)
+_CSV: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/csv": {}}, "description": "One line a claim, after the column names."}
+}
 
 
-Works = Annotated[Desk, Depends(desk_of)]
+class BroadcastRow(Frozen):
+    """A finished broadcast in a list."""
+
+    broadcast_id: str
+    """Which."""
+    day: str
+    """Broadcast day in its own offset; ``undated`` without one."""
+    release: int
+    """Current release."""
+    counts: dict[str, int]
+    """Segments, keyframes, screen lines, claims, gaps, milliseconds."""
 
 
 class ReviewedAnswer(Answer):
@@ -64,7 +74,7 @@ def search(
     broadcast: str = "",
     polarity: Literal["", "affirm", "negate"] = "",
     size: Annotated[int, Query(ge=1, le=200)] = 20,
-    cursor: Annotated[str, Query(max_length=4000)] = "",
+    cursor: Cursor = "",
 ) -> ReviewedAnswer:
     """Claims, spoken words and screen text, with facets, coverage and a cursor for the next page."""
     filters = {"sku": sku, "claim_type": claim_type, "host": host, "merchant": merchant}
@@ -74,9 +84,10 @@ def search(
 
 
 @router.get("/broadcasts")
-def broadcasts(works: Works) -> list[dict[str, Any]]:
+def broadcasts(works: Works, size: Size = 100, cursor: Cursor = "") -> Page[BroadcastRow]:
     """Every finished broadcast: id, day, release, counts."""
-    return works.broadcasts()
+    rows, after = cut(works.broadcasts(), size=size, cursor=cursor)
+    return Page(items=tuple(BroadcastRow(**row) for row in rows), cursor=after)
 
 
 @router.get("/broadcasts/{broadcast_id:path}/transcript")
@@ -86,12 +97,26 @@ def transcript(works: Works, broadcast_id: str, verbatim: bool = True) -> dict[s
 
 
 @router.get("/broadcasts/{broadcast_id:path}/claims")
-def claims(works: Works, broadcast_id: str) -> list[Claim]:
-    """All claims of a broadcast in order of time."""
-    return works.claims(broadcast_id)
+def claims(works: Works, broadcast_id: str, size: Size = 1000, cursor: Cursor = "") -> Page[Claim]:
+    """The claims of a broadcast in order of time."""
+    release, found = works.claims(broadcast_id)
+    rows, after = cut(found, size=size, cursor=cursor, version=release)
+    return Page(items=rows, cursor=after)
 
 
-@router.get("/broadcasts/{broadcast_id:path}/keyframes/{number}.jpg", response_class=Response)
+@router.get("/broadcasts/{broadcast_id:path}/claims.csv", response_class=Response, responses=_CSV)
+def claims_file(works: Works, broadcast_id: str) -> Response:
+    """The claims of a broadcast as CSV that no spreadsheet takes for formulas."""
+    data = works.claims_csv(broadcast_id).encode()
+    kept = {"Content-Disposition": 'attachment; filename="claims.csv"'}
+    return Response(data, media_type="text/csv; charset=utf-8", headers=kept)
+
+
+@router.get(
+    "/broadcasts/{broadcast_id:path}/keyframes/{number}.jpg",
+    response_class=Response,
+    responses=_JPEG,
+)
 def keyframe(works: Works, broadcast_id: str, number: int) -> Response:
     """A kept picture, the very bytes that were stored."""
     return Response(works.keyframe(broadcast_id, number), media_type="image/jpeg")
@@ -115,50 +140,6 @@ def claim(works: Works, claim_id: str) -> Claim:
     return works.claim(claim_id)
 
 
-@router.get("/claims/{claim_id}/clip")
-def clip(works: Works, request: Request, claim_id: str) -> dict[str, Any]:
-    """Where the claim's clip comes from: hashes, byte ranges, times; made when first asked for.
-
-    ``links`` open the files without a key for ten minutes, each its own file only.
-    """
-    made = works.clip(claim_id)
-    door: Door = request.app.state.door
-    path = f"/api/v1/claims/{claim_id}/clip"
-    links = {kind: door.link(f"{path}.{kind}", works.viewer) for kind in _TYPES if _at(made, kind)}
-    found: dict[str, Any] = made.info.model_dump(mode="json")
-    return found | {"links": links}
-
-
-@router.get("/claims/{claim_id}/clip.{kind}", response_class=FileResponse)
-def clip_file(works: Works, claim_id: str, kind: Kind) -> FileResponse:
-    """The clip (with byte ranges), its picture or its words."""
-    return _file(works, works.clip(claim_id), kind)
-
-
-@router.get(
-    "/spans/{start_ms}-{end_ms}/{broadcast_id:path}/clip.{kind}", response_class=FileResponse
-)
-def span_file(
-    works: Works, start_ms: int, end_ms: int, broadcast_id: str, kind: Kind
-) -> FileResponse:
-    """The clip of a span of a broadcast, its picture or its words."""
-    return _file(works, works.clip_of_span(broadcast_id, (start_ms, end_ms)), kind)
-
-
-def _at(made: Clip, kind: str) -> Path | None:
-    return {"mp4": made.video, "jpg": made.picture, "srt": made.subtitles}[kind]
-
-
-def _file(works: Desk, made: Clip, kind: Kind) -> FileResponse:
-    path = _at(made, kind)
-    if path is None:
-        raise InputError(f"{made.video.name} has no {kind}", hint="ask for clip.mp4")
-    works.fetched(made, path)
-    return FileResponse(
-        path, media_type=_TYPES[kind], filename=path.name, content_disposition_type="inline"
-    )
-
-
 @router.get("/orders/{order_id:path}")
 def order(works: Works, order_id: str) -> ReviewedDossier:
     """The answer to an order's dispute, from the store alone."""
@@ -178,10 +159,14 @@ def workspace_status(works: Works) -> dict[str, Any]:
 
 @router.get("/custody/{day}")
 def custody(
-    works: Works, day: Annotated[str, PathParameter(pattern=r"^\d{4}-\d{2}-\d{2}$")]
-) -> list[dict[str, Any]]:
+    works: Works,
+    day: Annotated[str, PathParameter(pattern=r"^\d{4}-\d{2}-\d{2}$")],
+    size: Size = 200,
+    cursor: Cursor = "",
+) -> Page[dict[str, Any]]:
     """Who looked at what on a UTC day, in the order in which it was written down."""
-    return works.custody(day)
+    rows, after = cut(works.custody(day), size=size, cursor=cursor)
+    return Page(items=rows, cursor=after)
 
 
 @router.get("/health")

@@ -16,7 +16,7 @@ from pipeline.errors import EvidenceError, InputError, MediaError, NotFound, Que
 from pipeline.evidence.clip import Clip
 from pipeline.model import Claim, ClockMap
 from pipeline.runner import Parts
-from pipeline.serve.http_api import Works
+from pipeline.serve.http_common import Works
 from pipeline.serve.render import clean, value_text
 from pipeline.serve.web.words import LANGUAGES, WORDS
 from pipeline.timeline import clock, from_utc_ms

@@ -15,12 +15,12 @@ from pipeline.errors import InputError
 from pipeline.index.answer import Hit
 from pipeline.model import CLAIM_TYPES, SET_TYPES, Claim, Frozen, Value
 from pipeline.serve.desk import Desk
-from pipeline.serve.http_api import Works
+from pipeline.serve.http_common import PROBLEMS, Cursor, Works, bearer
 from pipeline.serve.http_forms import read_form
 from pipeline.serve.http_pages import page, shown_span
 from pipeline.serve.reviews import Sheet
 
-router = APIRouter()
+router = APIRouter(responses=PROBLEMS, dependencies=[bearer])
 _PAGE = 20
 
 
@@ -77,19 +77,19 @@ class Decided(Frozen):
 Step = Annotated[Heard | Decided, Body(discriminator="step")]
 
 
-@router.get("/api/v1/review", tags=["v1"])
+@router.get("/api/v1/review", tags=["review"])
 def review_queue(
     works: Works,
     broadcast: str = "",
     size: Annotated[int, Query(ge=1, le=100)] = _PAGE,
-    cursor: Annotated[str, Query(max_length=4000)] = "",
+    cursor: Cursor = "",
 ) -> QueuePage:
     """Claims that wait for a person to hear them."""
     found = works.queue(cursor=cursor, size=size, broadcast=broadcast)
     return QueuePage(hits=tuple(found.hits), cursor=found.cursor, sent_to_review=found.total)
 
 
-@router.get("/api/v1/claims/{claim_id}/reviews", tags=["v1"])
+@router.get("/api/v1/claims/{claim_id}/reviews", tags=["review"])
 def review_sheet(works: Works, claim_id: str) -> ReviewSheet:
     """A claim's reviews; the listing only after you wrote down what you heard."""
     sheet = works.sheet(claim_id)
@@ -102,7 +102,7 @@ def review_sheet(works: Works, claim_id: str) -> ReviewSheet:
     )
 
 
-@router.post("/api/v1/claims/{claim_id}/reviews", tags=["v1"], status_code=201)
+@router.post("/api/v1/claims/{claim_id}/reviews", tags=["review"], status_code=201)
 def review_step(works: Works, claim_id: str, step: Step) -> ReviewRecord:
     """Write down what you heard, then decide; both stay for ever."""
     return _take(works, claim_id, step)
@@ -113,7 +113,7 @@ def queue_page(
     request: Request,
     works: Works,
     broadcast: Annotated[str, Query(max_length=300)] = "",
-    cursor: Annotated[str, Query(max_length=4000)] = "",
+    cursor: Cursor = "",
 ) -> Response:
     """The queue."""
     found = works.queue(cursor=cursor, size=_PAGE, broadcast=broadcast)

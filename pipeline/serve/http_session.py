@@ -6,13 +6,14 @@ import math
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from pipeline.serve.access.door import COOKIE, Door
 from pipeline.serve.access.gate import client_name
 from pipeline.serve.access.throttle import Throttle
 from pipeline.serve.http_forms import read_form
 from pipeline.serve.http_pages import page
+from pipeline.serve.metrics import CONTENT_TYPE
 
 router = APIRouter(include_in_schema=False)
 _BY_ADDRESS = Throttle(burst=5, per_minute=1)
@@ -42,6 +43,7 @@ async def login(request: Request) -> Response:
     if key is None:
         _BY_ADDRESS.take(name)
         _ALL.take("")
+        request.app.state.meters.refused_keys.inc()
         return page(request, "login.html", status_code=401, next=after, failed="wrong_key")
     value, lasts_s = door.session(key)
     request.app.state.office.log.add(
@@ -54,6 +56,13 @@ async def login(request: Request) -> Response:
         COOKIE, value, max_age=lasts_s, httponly=True, samesite="lax", secure=secure
     )
     return response
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+def metrics(request: Request) -> Response:
+    """Counters of this process, as Prometheus reads them; for the role that operates the desk."""
+    request.state.viewer.require("operate")
+    return Response(request.app.state.meters.text(), media_type=CONTENT_TYPE)
 
 
 @router.post("/logout", response_class=HTMLResponse)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from pipeline.archive import State
 from pipeline.evidence.clip import Clip, ClipInfo, safe_name
 from pipeline.provenance import content_id
 from pipeline.serve.service import Service
+
+_SPAN_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def clip_of(service: Service, claim_id: str) -> Clip:
@@ -34,12 +37,32 @@ def clip_of_span(service: Service, state: State, span_ms: tuple[int, int]) -> Cl
         NotFound: nothing was recorded there. InputError: an empty or over-long span.
     """
     broadcast_id = state.revision.broadcast.broadcast_id
-    name = content_id([state.prefix, state.release.number, *span_ms])[:32]
     return _kept(
-        service.app.clips / "spans" / name,
+        service.app.clips / "spans" / span_id(state, span_ms),
         safe_name(f"{broadcast_id}-{span_ms[0]}-{span_ms[1]}"),
         lambda folder: service.cut(state, span=span_ms, out=folder, margin_ms=None),
     )
+
+
+def span_id(state: State, span_ms: tuple[int, int], *, release: int = 0) -> str:
+    """Names the clip of a span of one release (the current one) of a broadcast."""
+    return content_id([state.prefix, release or state.release.number, *span_ms])[:32]
+
+
+def span_clip(service: Service, name: str) -> Clip | None:
+    """The clip of a span by its name; None when it was never made."""
+    folder = service.app.clips / "spans" / name
+    if not _SPAN_ID.fullmatch(name):
+        return None
+    sidecar = next((p for p in folder.glob("*.json") if not p.name.startswith(".")), None)
+    return None if sidecar is None else _clip(sidecar)
+
+
+def made_from(state: State, clip: Clip, name: str) -> bool:
+    """Whether a clip was made from a release of this very broadcast."""
+    span = (clip.info.asked_start_ms, clip.info.asked_end_ms)
+    releases = range(1, state.release.number + 1)
+    return any(span_id(state, span, release=number) == name for number in releases)
 
 
 def _kept(folder: Path, stem: str, make: Callable[[Path], Clip]) -> Clip:
@@ -49,6 +72,11 @@ def _kept(folder: Path, stem: str, make: Callable[[Path], Clip]) -> Clip:
         with FileLock(folder / f".{stem}.lock"):
             if not sidecar.exists():
                 make(folder)
+    return _clip(sidecar)
+
+
+def _clip(sidecar: Path) -> Clip:
+    folder, stem = sidecar.parent, sidecar.stem
     info = ClipInfo.model_validate_json(sidecar.read_bytes())
     return Clip(
         video=folder / f"{stem}.mp4",

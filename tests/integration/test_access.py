@@ -124,6 +124,15 @@ ROUTES: dict[str, Expected] = {
     "GET /api/v1/broadcasts/{broadcast_id:path}/keyframes/{number}.jpg": Expected(
         ("/api/v1/broadcasts/{b}/keyframes/0.jpg",), READERS, owned=True
     ),
+    "GET /api/v1/broadcasts/{broadcast_id:path}/claims.csv": Expected(
+        ("/api/v1/broadcasts/{b}/claims.csv",), READERS, owned=True
+    ),
+    "POST /api/v1/clips": Expected(("/api/v1/clips",), READERS, status=201, owned=True),
+    "GET /api/v1/clips/{clip_id}": Expected(("/api/v1/clips/{c}",), READERS, owned=True),
+    "GET /api/v1/clips/{clip_id}/clip.{kind}": Expected(
+        ("/api/v1/clips/{c}/clip.mp4",), READERS, owned=True
+    ),
+    "GET /metrics": Expected(("/metrics",), {"operator", "auditor", "admin"}),
     "GET /status": Expected(("/status",), {"operator", "auditor", "admin"}),
     "GET /api/v1/search": Expected(("/api/v1/search?q=五年",), READERS),
     "GET /api/v1/broadcasts": Expected(("/api/v1/broadcasts",), READERS | {"operator"}),
@@ -194,7 +203,9 @@ def test_every_route_with_every_role(given: Given, route: str, role: str):
             if method == "POST":
                 body, more = form(key=known), {"Origin": given.address}
             if method == "POST" and asked.startswith("/api/"):
-                body, more = b'{"step":"heard","heard":"x"}', {"Content_Type": "application/json"}
+                bodies = {"/api/v1/clips": {"claim_id": given.claims[broadcast]}}
+                step = bodies.get(asked, {"step": "heard", "heard": "x"})
+                body, more = json.dumps(step).encode(), {"Content_Type": "application/json"}
             said = given.ask(asked, role, method=method, body=body, **more)
             limited = role in ("merchant", "host")
             if role == "nobody" and not expected.open:
@@ -237,7 +248,7 @@ def test_search_counts_and_covers_only_what_is_theirs(given: Given, role: str):
     for narrowed in ("merchant=M-OTHER", f"broadcast={OTHER}", "host=H-OTHER"):
         answer = given.ask(f"/api/v1/search?{narrowed}", role).json
         assert (answer["hits"], answer["total"], answer["coverage"]["broadcasts"]) == ([], 0, 0)
-    assert [b["broadcast_id"] for b in given.ask("/api/v1/broadcasts", role).json] == [OWN]
+    assert [b["broadcast_id"] for b in given.ask("/api/v1/broadcasts", role).json["items"]] == [OWN]
     assert OTHER not in given.ask("/b", role).text
     assert OTHER not in given.ask("/", role).text
 
@@ -480,7 +491,15 @@ def test_every_view_and_export_is_written_down(given: Given):
         ]
         for _, _, path in seen:
             assert ask(fresh + path, key=agent["key"]).status == 200
-        running = ask(f"{fresh}/api/v1/custody/{day}", key=given.keys["auditor"]["key"]).json
+        custody = f"{fresh}/api/v1/custody/{day}?size=1000"
+        running: list[dict[str, Any]] = []
+        cursor = ""
+        while True:
+            page = ask(f"{custody}&cursor={cursor}", key=given.keys["auditor"]["key"]).json
+            running += page["items"]
+            cursor = page["cursor"]
+            if not cursor:
+                break
     mine = [e for e in running if e.get("key_id") == agent["key_id"]][-len(seen) :]
     assert [(e["event"], e["what"]) for e in mine] == [(e, w) for e, w, _ in seen]
     assert mine[1]["broadcast_id"] == OWN
