@@ -27,6 +27,7 @@ from pipeline.media import run as media
 from pipeline.model import (
     Hole,
     Output,
+    PacketIndex,
     Producer,
     Recording,
     Release,
@@ -329,6 +330,28 @@ def sources(context: Context, recordings: Sequence[Recording]) -> Iterator[list[
     context.scratch.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="recordings-", dir=context.scratch) as fetched:
         yield [_source(context, recording, Path(fetched)) for recording in recordings]
+
+
+@contextmanager
+def span_source(
+    context: Context, recording: Recording, *, index: PacketIndex | None, span_ms: tuple[int, int]
+) -> Iterator[media.MediaSource]:
+    """One recording for a span of its media time: as it lies on this disk, else by ranged reads
+    of what the span needs, else (where that cannot be known) downloaded."""
+    store = context.archive.store
+    if (
+        index is not None
+        and store.local_path(recording.parts[0].key) is None
+        and media.can_be_remote(recording, index, span_ms=span_ms)
+    ):
+        cache = context.scratch / "ranges"
+        with media.remote_source(
+            recording, index, span_ms=span_ms, store=store, cache=cache
+        ) as found:
+            yield found
+    else:
+        with sources(context, [recording]) as fetched:
+            yield fetched[0]
 
 
 def _source(context: Context, recording: Recording, fetched: Path) -> media.MediaSource:

@@ -167,6 +167,16 @@ def make_clip(
         return clip.model_copy(update={"packets": result.packets})
 
 
+def media_span(
+    clock_map: ClockMap, *, recording_index: int, span_ms: tuple[int, int], margin_ms: int
+) -> tuple[int, int]:
+    """What of a recording a clip of a timeline span is cut from, in its media time."""
+    spans = [s for s in clock_map.spans if s.recording_index == recording_index]
+    inside = [s for s in spans if s.span.overlap_ms(Span(*span_ms)) > 0] or spans
+    start_ms, end_ms = _media_bounds(Span(*span_ms), inside, spans, margin_ms)
+    return start_ms, end_ms
+
+
 def _cut(
     source: media.MediaSource, bounds: Span, out: Path, index: PacketIndex | None
 ) -> media.CutResult:

@@ -71,7 +71,7 @@ def cut(
     kinds: frozenset[Kind] = frozenset({"video" if "video" in codecs else "audio"})
     finder = Reader(source, kinds=kinds, index=index)
     bounds = _bounds(finder, start_ms * 1000, end_ms * 1000)
-    packets = _chosen(Reader(source, index=index), bounds)
+    packets = _chosen(Reader(source, index=index), bounds, frozenset(codecs))
     part = out.with_name(f".{out.name}.part")
     try:
         if anew:
@@ -187,9 +187,11 @@ def _ranges_only(packets: Iterator[tuple[Timed, bool]]) -> _Copied:
     return copied
 
 
-def _chosen(reader: Reader, bounds: _Bounds) -> Iterator[tuple[Timed, bool]]:
+def _chosen(
+    reader: Reader, bounds: _Bounds, kinds: frozenset[Kind]
+) -> Iterator[tuple[Timed, bool]]:
     """Packets near the span, and whether each belongs to it."""
-    running = False
+    running, passed = False, set[Kind]()
     for timed in reader.read(from_us=bounds.start_us):
         inside = bounds.start_us <= timed.pts_us < bounds.end_us
         if timed.kind == "video":
@@ -198,5 +200,7 @@ def _chosen(reader: Reader, bounds: _Bounds) -> Iterator[tuple[Timed, bool]]:
             yield timed, running and inside
         else:
             yield timed, inside and not timed.packet.is_discard
-        if timed.dts_us > bounds.end_us + _LATE_US:
+        if timed.dts_us >= bounds.end_us:
+            passed.add(timed.kind)
+        if timed.dts_us > bounds.end_us + _LATE_US or passed == kinds:
             return

@@ -12,6 +12,7 @@ from pipeline.media.growing import Growing, Piece
 from pipeline.media.inspect import Inspection, Probed, inspect, packet_index, probe
 from pipeline.media.pictures import Picture, jpeg_bytes, key_pictures, picture_at
 from pipeline.media.playlist import Entry, Listing, closed, listing
+from pipeline.media.remote import can_be_remote, remote_source
 from pipeline.media.source import MediaSource, Segment, open_source, source_of
 from pipeline.media.viewing import exact_cut
 
@@ -30,6 +31,7 @@ __all__ = [
     "Segment",
     "audio_blocks",
     "build",
+    "can_be_remote",
     "closed",
     "cut",
     "exact_cut",
@@ -44,5 +46,6 @@ __all__ = [
     "packet_index",
     "picture_at",
     "probe",
+    "remote_source",
     "source_of",
 ]

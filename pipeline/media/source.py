@@ -144,7 +144,7 @@ def opened(file: Path | Any, *, name: str) -> Iterator[Any]:
         "probesize": str(_PROBE_BYTES),
         "analyzeduration": str(_ANALYSE_US),
     }
-    target = f"file:{file}" if isinstance(file, Path) else file
+    target = f"file:{file}" if isinstance(file, Path) else _stream(file)
     try:
         container = av.open(target, mode="r", options=options, metadata_errors="replace")
     except (av.error.FFmpegError, ValueError, OverflowError) as error:
@@ -153,6 +153,11 @@ def opened(file: Path | Any, *, name: str) -> Iterator[Any]:
         yield container
     finally:
         container.close()
+
+
+def _stream(file: Any) -> Any:
+    """A file object, or that of a part that is read where it lies."""
+    return file if hasattr(file, "read") and hasattr(file, "seek") else file.open("rb")
 
 
 def _why(name: str, error: Exception) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,17 @@ from pipeline.bootstrap import Application
 from pipeline.errors import InputError, NotFound
 from pipeline.evidence import custody
 from pipeline.evidence.bundle import Workshop, make_bundle
-from pipeline.evidence.clip import Clip, make_clip, safe_name
+from pipeline.evidence.clip import Clip, safe_name
 from pipeline.evidence.records import Subject
 from pipeline.evidence.seal import Sealed
 from pipeline.evidence.signing import KeyFolder, KeyHistory, signer_of
 from pipeline.evidence.verify_bundle import TRUST_FORMAT, VERSION
 from pipeline.evidence.verify_bundle import __file__ as script_file
-from pipeline.media.run import MediaSource
 from pipeline.model import Claim, ClaimSet, Dossier, Keyframe, PacketIndex
 from pipeline.outputs import sidecar_of
 from pipeline.packs import parse_pack, read_record
-from pipeline.plan import sources
 from pipeline.provenance import sha256_file
+from pipeline.serve.cuts import cut_clip
 from pipeline.serve.service import Service
 from pipeline.timeline import Span, utc_ms
 
@@ -104,17 +102,16 @@ def _sealed(
     works: Service, subject: Subject, *, out: Path, name: str, orders: Sequence[str] = ()
 ) -> Sealed:
     app, state = works.app, subject.state
-    with ExitStack() as stack:
-        workshop = Workshop(
-            store=app.store,
-            cut=_Cutter(app, subject, stack),
-            picture=_pictures(app, subject),
-            custody=custody.extract(app.archive, state),
-            signer=signer_of(app.settings.seal, app.keys / "signing"),
-            settings=app.settings.seal,
-            now_utc_ms=utc_ms(datetime.now(UTC)),
-        )
-        made = make_bundle(subject, workshop, out=out, name=name, orders=orders)
+    workshop = Workshop(
+        store=app.store,
+        cut=_cutter(app, subject),
+        picture=_pictures(app, subject),
+        custody=custody.extract(app.archive, state),
+        signer=signer_of(app.settings.seal, app.keys / "signing"),
+        settings=app.settings.seal,
+        now_utc_ms=utc_ms(datetime.now(UTC)),
+    )
+    made = make_bundle(subject, workshop, out=out, name=name, orders=orders)
     about = {"bundle": name, "manifest_sha256": made.manifest_sha256, "orders": len(orders)}
     note(app, state, "exported", about=about)
     return made
@@ -130,41 +127,27 @@ def _pictures(app: Application, subject: Subject) -> Callable[[Keyframe], bytes]
     return picture
 
 
-class _Cutter:
-    """Cuts the clips of a bundle; each recording is opened once."""
+def _cutter(app: Application, subject: Subject) -> Callable[[Span, str, Path], Clip]:
+    """Cuts the clip of a span from the recording that holds most of it."""
+    revision = subject.state.revision
+    spans = [s for s in revision.clock_map.spans if s.recording_index >= 0]
 
-    def __init__(self, app: Application, subject: Subject, stack: ExitStack) -> None:
-        self._app = app
-        self._subject = subject
-        self._stack = stack
-        self._open: dict[int, MediaSource] = {}
-
-    def __call__(self, span: Span, claim_id: str, folder: Path) -> Clip:
-        """The clip of a span, from the recording that holds most of it."""
-        subject, revision = self._subject, self._subject.state.revision
-        spans = [s for s in revision.clock_map.spans if s.recording_index >= 0]
+    def cut(span: Span, claim_id: str, folder: Path) -> Clip:
         number = max(spans, key=lambda s: s.span.overlap_ms(span)).recording_index
-        return make_clip(
-            source=self._source(number),
-            recording=revision.recordings[number],
-            recording_index=number,
-            clock_map=revision.clock_map,
-            broadcast_id=subject.broadcast_id,
-            span_ms=(span.start_ms, span.end_ms),
-            margin_ms=self._app.settings.clip.margin_ms,
+        return cut_clip(
+            app.context(),
+            revision,
+            number=number,
+            index=subject.indexes[number],
             transcript=subject.transcript,
-            out_dir=folder,
+            span_ms=(span.start_ms, span.end_ms),
+            margin_ms=app.settings.clip.margin_ms,
+            out=folder,
             name=claim_id or f"window-{span.start_ms}",
             claim_id=claim_id or None,
-            index=subject.indexes[number],
         )
 
-    def _source(self, number: int) -> MediaSource:
-        if number not in self._open:
-            recording = self._subject.state.revision.recordings[number]
-            opened = self._stack.enter_context(sources(self._app.context(), [recording]))
-            self._open[number] = opened[0]
-        return self._open[number]
+    return cut
 
 
 def note(app: Application, state: State, event: str, *, about: dict[str, Any]) -> None:

@@ -166,8 +166,7 @@ class Service:
         margin_ms: int | None,
         claim_id: str | None,
     ) -> Clip:
-        from pipeline.evidence.clip import make_clip
-        from pipeline.plan import sources
+        from pipeline.serve.cuts import cut_clip
 
         settings, revision = self.app.settings.clip, state.revision
         if not 0 <= span[0] < span[1] or span[1] - span[0] > settings.max_ms:
@@ -176,24 +175,18 @@ class Service:
                 hint=f"give a range that begins before it ends, at most {settings.max_ms} ms long",
             )
         number = _recording_of(revision, span)
-        parts = runner.parts_of(self.app, state, screen=False)
-        name = claim_id or f"{revision.broadcast.broadcast_id}-{span[0]}-{span[1]}"
-        context, recording = self.app.context(), revision.recordings[number]
-        with sources(context, [recording]) as found:
-            return make_clip(
-                source=found[0],
-                recording=recording,
-                recording_index=number,
-                clock_map=revision.clock_map,
-                broadcast_id=revision.broadcast.broadcast_id,
-                span_ms=span,
-                margin_ms=settings.margin_ms if margin_ms is None else margin_ms,
-                transcript=parts.transcript,
-                out_dir=out or self.app.clips,
-                name=name,
-                claim_id=claim_id,
-                index=_packets(self.app, state, number),
-            )
+        return cut_clip(
+            self.app.context(),
+            revision,
+            number=number,
+            index=_packets(self.app, state, number),
+            transcript=runner.parts_of(self.app, state, screen=False).transcript,
+            span_ms=span,
+            margin_ms=settings.margin_ms if margin_ms is None else margin_ms,
+            out=out or self.app.clips,
+            name=claim_id or f"{revision.broadcast.broadcast_id}-{span[0]}-{span[1]}",
+            claim_id=claim_id,
+        )
 
     # --- orders ---------------------------------------------------------------------------
 

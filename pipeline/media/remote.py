@@ -1,0 +1,185 @@
+"""A stored recording read where it is looked at: one ranged read for the span, no download.
+
+What a container needs beside the span (headers, an index, the first packets that set the clock)
+is read in blocks once and kept under the part's hash; the bytes of the span are one read an
+object. Everything is the recording's own bytes, so a clip is the same as from the whole file.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any, NamedTuple, cast
+
+from pipeline.media.mux import COPIED
+from pipeline.media.source import MediaSource, source_of
+from pipeline.model import PacketIndex, Recording, RecordingPart
+from pipeline.ports import ObjectStore
+
+_BLOCK_BYTES = 256 << 10
+_TAIL_BYTES = 256 << 10
+"""Of the group after the span: its key packet is read to know that it is one."""
+_BY_BYTES = ("flv", "mpegts", "hls")
+"""Containers that are entered by a byte of the packet index, and only where no clock jumps."""
+
+
+class _Stat(NamedTuple):
+    st_size: int
+
+
+class RemotePart:
+    """Stands in for the path of one part: ``name``, ``open``, ``stat`` and ``read_bytes``."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        part: RecordingPart,
+        *,
+        span: tuple[int, int] | None,
+        blocks: Path,
+        spool: IO[bytes],
+    ) -> None:
+        self.name = part.name
+        self._store = store
+        self._part = part
+        self._span = span
+        self._blocks = blocks / part.sha256
+        self._spool = spool
+        self._etag = ""
+        self._fetched = False
+
+    def stat(self) -> _Stat:
+        """Its size."""
+        return _Stat(self._part.size_bytes)
+
+    def open(self, mode: str = "rb") -> _RemoteFile:
+        """Open it for reading."""
+        return _RemoteFile(self)
+
+    def read_bytes(self) -> bytes:
+        """All of it: for playlists."""
+        return self.open().read()
+
+    def read(self, at: int, size: int) -> bytes:
+        """Up to ``size`` bytes at a position, from whichever piece holds them."""
+        size = min(size, self._part.size_bytes - at)
+        if size <= 0:
+            return b""
+        if self._span is not None and self._span[0] <= at < self._span[1]:
+            return self._of_span(at, min(size, self._span[1] - at))
+        number = at // _BLOCK_BYTES
+        inside = at - number * _BLOCK_BYTES
+        return self._block(number)[inside : inside + size]
+
+    def _of_span(self, at: int, size: int) -> bytes:
+        assert self._span is not None  # noqa: S101
+        if not self._fetched:
+            self._spool.write(self._get(*self._span))
+            self._fetched = True
+        self._spool.seek(at - self._span[0])
+        return self._spool.read(size)
+
+    def _block(self, number: int) -> bytes:
+        place = self._blocks / f"{number:08d}"
+        if not place.exists():
+            start = number * _BLOCK_BYTES
+            data = self._get(start, min(start + _BLOCK_BYTES, self._part.size_bytes))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            draft = place.with_name(f".{place.name}.{os.getpid()}")
+            draft.write_bytes(data)
+            draft.replace(place)
+        return place.read_bytes()
+
+    def _get(self, start: int, end: int) -> bytes:
+        if not self._etag:
+            found = self._store.stat(self._part.key)
+            self._etag = found.etag if found is not None else ""
+        return self._store.read(self._part.key, start=start, end=end, if_match=self._etag)
+
+
+class _RemoteFile(io.RawIOBase):
+    """A reading position in a remote part."""
+
+    def __init__(self, part: RemotePart) -> None:
+        super().__init__()
+        self._part = part
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        whole = self._part.stat().st_size
+        size = whole - self._at if size < 0 else size
+        found = []
+        while size > 0 and (piece := self._part.read(self._at, size)):
+            found.append(piece)
+            self._at += len(piece)
+            size -= len(piece)
+        return b"".join(found)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        base = {0: 0, 1: self._at, 2: self._part.stat().st_size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+
+def can_be_remote(recording: Recording, index: PacketIndex, *, span_ms: tuple[int, int]) -> bool:
+    """Whether a span can be cut without the rest: copied codecs, and no clock jumps before it."""
+    copied = COPIED["video"] | COPIED["audio"]
+    if any(s.kind != "other" and s.codec not in copied for s in recording.streams):
+        return False
+    jumps = any(jump <= span_ms[1] for jump in index.discontinuities_ms)
+    return bool(index.gops) and not (jumps and recording.container in _BY_BYTES)
+
+
+@contextmanager
+def remote_source(
+    recording: Recording,
+    index: PacketIndex,
+    *,
+    span_ms: tuple[int, int],
+    store: ObjectStore,
+    cache: Path,
+) -> Iterator[MediaSource]:
+    """The source of a stored recording for one span of its media time.
+
+    Raises:
+        ObjectMissing, ObjectChanged, StoreUnavailable: while it is read.
+    """
+    spans = spans_of(index, span_ms)
+    cache.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        parts: list[Any] = []
+        for number, part in enumerate(recording.parts):
+            spool = stack.enter_context(tempfile.TemporaryFile(dir=cache))
+            span = spans.get(number)
+            parts.append(RemotePart(store, part, span=span, blocks=cache, spool=spool))
+        found = cast(Sequence[Path], parts)
+        yield source_of(found, container=recording.container, file_name=recording.file_name)
+
+
+def spans_of(index: PacketIndex, span_ms: tuple[int, int]) -> dict[int, tuple[int, int]]:
+    """The bytes of each part that a span needs: its groups, one before, and the next one's key."""
+    gops = index.gops
+    first = max((n for n, g in enumerate(gops) if g.start_ms <= span_ms[0]), default=0)
+    last = next((n for n, g in enumerate(gops) if g.start_ms >= span_ms[1]), len(gops))
+    spans: dict[int, tuple[int, int]] = {}
+    for gop in gops[max(0, first - 1) : last]:
+        low, high = spans.get(gop.part, (gop.byte_start, gop.byte_end))
+        spans[gop.part] = (min(low, gop.byte_start), max(high, gop.byte_end))
+    if last < len(gops) and gops[last].part in spans:
+        low, high = spans[gops[last].part]
+        tail = min(gops[last].byte_end, gops[last].byte_start + _TAIL_BYTES)
+        spans[gops[last].part] = (low, max(high, tail))
+    return {part: (0 if low < _BLOCK_BYTES else low, high) for part, (low, high) in spans.items()}

@@ -1,0 +1,92 @@
+"""A clip from a remote store reads only what it needs, and is the same as from the whole file."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+
+from pipeline.media import run as media
+from pipeline.media.remote import spans_of
+from pipeline.model import Gop, PacketIndex, Recording, RecordingPart
+from pipeline.provenance import sha256_file
+from tests import media as made
+from tests.faults import FaultProxy
+from tests.services import needed, s3_settings, s3_store
+
+pytestmark = pytest.mark.services
+SPAN = (31_000, 37_000)
+
+
+@pytest.fixture(scope="module")
+def master(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made.master(tmp_path_factory.mktemp("master") / "m.mp4", seconds=60)
+
+
+def stored(path: Path, store) -> tuple[Recording, PacketIndex, media.MediaSource]:  # type: ignore[no-untyped-def]
+    source = media.open_source(path)
+    found = media.inspect(source)
+    parts = []
+    for number, part in enumerate(source.parts):
+        key = f"{uuid.uuid4().hex}/{number}"
+        sha = store.put(key, part)
+        size = part.stat().st_size
+        parts.append(RecordingPart(name=part.name, key=key, size_bytes=size, sha256=sha))
+    recording = Recording(
+        recording_id=found.recording_id,
+        file_name=source.file_name,
+        parts=tuple(parts),
+        sha256=found.sha256,
+        size_bytes=sum(p.size_bytes for p in parts),
+        container=source.container,
+        duration_ms=found.probed.duration_ms,
+        streams=found.probed.streams,
+        merkle_root=found.merkle_root,
+    )
+    return recording, found.sidecar, source
+
+
+@pytest.mark.parametrize("form", made.FORMS)
+def test_the_same_clip_with_one_read_an_object(master: Path, form: str, tmp_path: Path) -> None:
+    with FaultProxy(needed("EVIDENCE_TEST_S3_ENDPOINT")) as proxy:
+        store = s3_store(
+            s3_settings(bucket=f"remote-{uuid.uuid4().hex[:8]}", endpoint_url=proxy.url)
+        )
+        recording, index, local = stored(made.contained(master, tmp_path / "in", form), store)
+        whole = media.cut(
+            local, start_ms=SPAN[0], end_ms=SPAN[1], out=tmp_path / "whole.mp4", index=index
+        )
+        assert media.can_be_remote(recording, index, span_ms=SPAN)
+        for turn in ("cold", "warm"):
+            proxy.seen.clear()
+            near = {"span_ms": SPAN, "store": store, "cache": tmp_path / "cache"}
+            with media.remote_source(recording, index, **near) as source:
+                part = media.cut(
+                    source,
+                    start_ms=SPAN[0],
+                    end_ms=SPAN[1],
+                    out=tmp_path / f"{turn}.mp4",
+                    index=index,
+                )
+            assert part.sha256 == whole.sha256
+            assert part.ranges == whole.ranges
+            assert sha256_file(part.path) == sha256_file(whole.path)
+        reads = [path for method, path, _ in proxy.seen if method == "GET"]
+        assert 0 < len(reads) <= len(spans_of(index, SPAN)), reads
+        assert len(set(reads)) == len(reads)
+        assert all("if-match" in {k.lower() for k in h} for m, _, h in proxy.seen if m == "GET")
+
+
+def test_the_span_reads_whole_groups_and_no_more() -> None:
+    mega = 1 << 20
+    gops = [
+        Gop(start_ms=n * 1000, end_ms=n * 1000 + 1000, part=n // 30, byte_start=n % 30 * mega, byte_end=(n % 30 + 1) * mega)
+        for n in range(60)
+    ]  # fmt: skip
+    index = PacketIndex(recording_id="r", container="mp4", gops=tuple(gops))
+    key = 256 << 10
+    assert spans_of(index, (10_000, 15_000)) == {0: (9 * mega, 15 * mega + key)}
+    assert spans_of(index, (0, 500)) == {0: (0, mega + key)}
+    assert spans_of(index, (28_500, 31_500)) == {0: (27 * mega, 30 * mega), 1: (0, 2 * mega + key)}
+    assert spans_of(index, (59_500, 60_000)) == {1: (28 * mega, 30 * mega)}
