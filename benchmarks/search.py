@@ -1,214 +1,190 @@
-"""Speed of search: SQLite beside a single Elasticsearch node, same documents, same queries.
+"""Search at size: SQLite beside a single Elasticsearch node, same store, same queries, one run.
 
-    python benchmarks/search.py --documents 100000 [--url http://127.0.0.1:9200] [--json FILE]
+    python -m benchmarks.search --documents 1000000 [--url http://127.0.0.1:9200] [--json FILE]
 
-Documents come from a seeded generator: spoken lines and claims of invented broadcasts, about
-nine tenths Chinese. Start a node with ``infra/elasticsearch/node.py start``; without ``--url``
-(or EVIDENCE_TEST_ELASTICSEARCH_URL) only SQLite is measured. Every query is run once to
-warm up; hits and totals of both backends are compared before anything is timed.
+Made-up rooms (``benchmarks/rooms.py``) are put into a folder store; then each backend is filled
+by ``evidence rebuild`` in a process of its own, whose peak memory is taken. Beside it stands the
+backend's own bulk rate: the same documents, tokens and bodies ready in memory, written by the
+plainest code there is. Hits, totals, facets and coverage of both backends are compared before
+anything is timed; then queries run in turn on one backend and the other. The hand-written queries
+ask Elasticsearch alone for hits, total and facets; ours also ask for the coverage.
+
+Start a node with ``infra/elasticsearch/node.py start --heap 4g``; without ``--url`` (or
+EVIDENCE_TEST_ELASTICSEARCH_URL) only SQLite is measured.
 """
 
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
-import random
-import resource
+import sqlite3
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from pipeline.index.amounts import amounts_of
-from pipeline.index.documents import Document, Summary
+from benchmarks.rooms import PER_ROOM, documents, store
+from pipeline.bootstrap import init
 from pipeline.index.elastic import ElasticIndex
+from pipeline.index.elastic_schema import SORT, mappings, source_of
 from pipeline.index.run import search
 from pipeline.index.sqlite import SqliteIndex
+from pipeline.index.sqlite_file import connect
+from pipeline.index.sqlite_schema import INSERT_DOC, INSERT_WORDS, TABLES, doc_row, word_row
 from pipeline.settings import IndexSettings
 
-PER_BROADCAST = 1000
+ALIAS = "evidence-bench"
+OWN_SAMPLE = 20_000
+BATCH = 500
 QUERIES = {
     "two characters": "包邮",
     "one character": "棉",
     "long phrase": '"七天无理由退换"',
-    "rare word": "孔雀蓝",
-    "two words": "藏青 显白",
+    "rare word": "云舒",
+    "two words": "藏青 保修",
     "sound-alike": "藏清",
     "pinyin": "zangqing",
     "English stem": "returned",
     "value range": "price<200 type:price",
     "colour family": "colour:blue",
-    "filters and words": "保修 negated:no after:2026-03-01 before:2026-04-01",
+    "filters and words": "保修 negated:no after:2026-03-02 before:2026-03-09",
     "or, not": "(防水 OR 防晒) NOT 掉色",
-    "one broadcast": "包邮 broadcast:b000007",
+    "one broadcast": "包邮 broadcast:r000007",
 }
-OPENINGS = (
-    "家人们",
-    "姐妹们",
-    "宝宝们",
-    "这款",
-    "咱们这个",
-    "我跟你讲",
-    "来看一下",
-    "对",
-    "然后",
-    "那个",
-    "今天",
-)
-THINGS = (
-    *("面霜", "外套", "连衣裙", "双肩包", "保温杯", "四件套", "行李箱", "猫粮", "手机壳", "电饭煲"),
-    *(
-        "防晒霜",
-        "羽绒服",
-        "运动鞋",
-        "蚕丝被",
-        "蜂蜜",
-        "小金条",
-        "翡翠手镯",
-        "榴莲",
-        "牛排",
-        "洗地机",
-    ),
-)
-COLOURS = ("藏青", "黑色", "米白", "军绿", "酒红", "卡其", "雾霾蓝", "玫瑰金", "驼色", "粉色")
-MIDDLES = (
-    *(
-        "真的特别显白",
-        "是百分之百纯棉的",
-        "敏感肌也能用",
-        "防水防风",
-        "不掉色不起球",
-        "机洗也没问题",
-    ),
-    *("保修{n}年", "净含量{n}克", "今天直播间{n}块", "买一送一", "七天无理由退换", "假一赔十"),
-    *(
-        "四十八小时发货",
-        "江浙沪包邮",
-        "新疆西藏不发",
-        "运费险给你们买好了",
-        "产地是云南",
-        "有质检证书",
-    ),
-    *(
-        "保质期十八个月",
-        "一米六到一米七穿",
-        "送两双袜子",
-        "库存只剩{n}单",
-        "没有{n}号链接",
-        "支持防晒",
-    ),
-)
-ENDINGS = (
-    "放心拍",
-    "赶紧下单",
-    "三号链接",
-    "点点关注",
-    "啊",
-    "哈哈哈哈",
-    "对吧",
-    "真的",
-    "我自己也在用",
-    "抢完就没了",
-)
-ENGLISH = (
-    "free returns for thirty days on this one",
-    "it ships within forty eight hours",
-    "one year warranty on the battery",
-    "this jacket is waterproof not just water resistant",
-    "navy and olive are back in stock",
-    "made in portugal full grain leather",
-)
-RARE = ("孔雀蓝", "丹宁", "锡林郭勒", "国检证书")
-CLAIMS = (
-    ("price", "今天直播间{n}块", "CNY{n}"),
-    ("warranty", "保修{k}年", "P{k}Y"),
-    ("colour", "有{c}的", "{c}"),
-    ("returns", "七天无理由退换", "P7D:no_reason"),
-    ("freight", "江浙沪包邮", "free"),
-    ("net_content", "净含量{n}克", "{n}g"),
-)
+COUNTED = ("kind", "claim_type", "sku_id", "host_id", "merchant_id", "broadcast_id", "polarity")
 
 
-def documents(count: int, *, seed: int = 1) -> Iterator[Document]:
-    """``count`` documents in broadcasts of a thousand, the same for the same seed."""
-    chosen = random.Random(seed)
-    for number in range(count):
-        broadcast, place = divmod(number, PER_BROADCAST)
-        name = f"b{broadcast:06d}"
-        day_ms = 1_767_225_600_000 + (broadcast % 300) * 86_400_000
-        shared: dict[str, Any] = {
-            "broadcast_id": name,
-            "day": time.strftime("%Y-%m-%d", time.gmtime(day_ms / 1000)),
-            "host_id": f"host{broadcast % 50}",
-            "merchant_id": f"shop{broadcast % 20}",
-            "sku_id": f"sku{chosen.randrange(2000)}",
-            "start_ms": place * 4000,
-            "end_ms": place * 4000 + 3500,
-            "wall_utc_ms": day_ms + place * 4000,
+def grams(words: str) -> dict[str, Any]:
+    return {"match_phrase": {"grams": {"query": words}}}
+
+
+def sounds(words: str) -> dict[str, Any]:
+    return {"match_phrase": {"sounds": {"query": words}}}
+
+
+def ranked(*clauses: dict[str, Any]) -> dict[str, Any]:
+    """The first clause above the second, and so on."""
+    boosts = range(len(clauses), 0, -1)
+    scored = [
+        {"constant_score": {"filter": c, "boost": b}} for c, b in zip(clauses, boosts, strict=True)
+    ]
+    return {"dis_max": {"queries": scored}}
+
+
+def either(*clauses: dict[str, Any]) -> dict[str, Any]:
+    return {"bool": {"should": list(clauses), "minimum_should_match": 1}}
+
+
+HAND_WRITTEN: dict[str, dict[str, Any]] = {
+    "long phrase": ranked(grams("七天 天无 无理 理由 由退 退换")),
+    "value range": {
+        "bool": {
+            "filter": [
+                {"term": {"claim_type": "price"}},
+                {"range": {"amounts.CNY": {"lt": 200}}},
+            ]
         }
-        if place == 0:
-            summary = Summary(duration_ms=4_000_000, listened_ms=3_990_000)
-            yield Document(doc_id=f"{name}/broadcast", kind="broadcast", summary=summary, **shared)
-        elif place % 4 == 0:
-            yield claim(chosen, f"{name}-c{place}", shared)
-        else:
-            text = sentence(chosen)
-            yield Document(doc_id=f"{name}/s{place}", kind="line", text=text, **shared)
+    },
+    "one character": ranked({"term": {"ones": "棉"}}),
+}
 
 
-def sentence(chosen: random.Random) -> str:
-    if chosen.random() < 0.1:
-        return chosen.choice(ENGLISH)
-    middle = chosen.choice(MIDDLES).format(n=chosen.randrange(1, 999))
-    rare = chosen.choice(RARE) if chosen.random() < 0.0005 else ""
-    parts = (OPENINGS, THINGS, COLOURS)
-    return "".join(chosen.choice(p) for p in parts) + rare + middle + chosen.choice(ENDINGS)
-
-
-def claim(chosen: random.Random, doc_id: str, shared: dict[str, Any]) -> Document:
-    kind, quote, value = chosen.choice(CLAIMS)
-    words = {
-        "n": chosen.randrange(9, 999),
-        "k": chosen.randrange(1, 6),
-        "c": chosen.choice(COLOURS),
-    }
-    values = (value.format(**words),)
-    return Document(
-        doc_id=doc_id,
-        kind="claim",
-        claim_id=doc_id,
-        claim_type=kind,
-        value=values,
-        also=values,
-        amounts=amounts_of(kind, values),
-        polarity="negate" if chosen.random() < 0.1 else "affirm",
-        text=quote.format(**words),
-        **shared,
-    )
-
-
-def timed(index: Any, query: str, *, runs: int) -> dict[str, float]:
-    answer = search(index, query)
-    spent = []
-    for _ in range(runs):
-        begun = time.perf_counter()
-        search(index, query)
-        spent.append((time.perf_counter() - begun) * 1000)
-    cuts = statistics.quantiles(spent, n=100, method="inclusive")
-    return {"total": answer.total, "p50_ms": cuts[49], "p95_ms": cuts[94], "p99_ms": cuts[98]}
-
-
-def fill(name: str, index: Any, count: int) -> dict[str, float]:
+def run_rebuild(root: Path, variables: dict[str, str]) -> dict[str, float]:
+    """``evidence rebuild`` in a process of its own: seconds and peak memory."""
+    command = [sys.executable, "-m", "pipeline.serve.cli", "rebuild", "-w", str(root), "--json"]
     begun = time.perf_counter()
-    index.swap(documents(count))
+    run = subprocess.Popen(command, env={**os.environ, **variables}, stdout=subprocess.PIPE)
+    assert run.stdout is not None
+    said = json.loads(run.stdout.read())
+    _, status, used = os.wait4(run.pid, 0)
+    if status or said["problems"]:
+        raise SystemExit(f"the rebuild failed: {said}")
+    seconds = time.perf_counter() - begun
+    return {
+        "documents": said["documents"],
+        "seconds": seconds,
+        "per_second": said["documents"] / seconds,
+        "peak_mib": used.ru_maxrss / 1024,
+    }
+
+
+def own_rate_sqlite(folder: Path) -> float:
+    """Rows that are ready, into a file that nobody else uses."""
+    given = list(islice(documents(range(OWN_SAMPLE // PER_ROOM)), OWN_SAMPLE))
+    rows = [
+        (doc_row(n, d), d.model_dump_json(exclude_defaults=True), word_row(n, d))
+        for n, d in enumerate(given, 1)
+    ]
+    begun = time.perf_counter()
+    db: sqlite3.Connection = connect(folder / "own.db", create=True)
+    db.executescript(TABLES)
+    for at in range(0, len(rows), BATCH):
+        db.execute("BEGIN")
+        batch = rows[at : at + BATCH]
+        db.executemany(INSERT_DOC, [row[0] for row in batch])
+        bodies = [(n, row[1]) for n, row in enumerate(batch, at + 1)]
+        db.executemany("INSERT INTO bodies (id, body) VALUES (?, ?)", bodies)
+        db.executemany(INSERT_WORDS, [row[2] for row in batch])
+        db.execute("COMMIT")
+    db.execute("INSERT INTO words (words) VALUES ('optimize')")
+    db.close()
+    return len(rows) / (time.perf_counter() - begun)
+
+
+def own_rate_elastic(url: str) -> float:
+    """Bulk bodies that are ready, posted one after the other by the standard library."""
+    given = islice(documents(range(OWN_SAMPLE // PER_ROOM)), OWN_SAMPLE)
+    lines = [
+        f"{json.dumps({'index': {'_id': d.doc_id}})}\n{json.dumps(source_of(d))}\n" for d in given
+    ]
+    bodies = ["".join(lines[at : at + BATCH]).encode() for at in range(0, len(lines), BATCH)]
+    index, at = f"{ALIAS}-own", urlsplit(url)
+    link = http.client.HTTPConnection(at.hostname or "", at.port, timeout=60)
+
+    def ask(method: str, path: str, body: bytes, kind: str = "application/json") -> None:
+        link.request(method, path, body, {"Content-Type": kind})
+        reply = link.getresponse()
+        said = reply.read()
+        if reply.status >= 300 or b'"errors":true' in said:
+            raise SystemExit(f"{method} {path}: {said[:500]!r}")
+
+    settings = {"number_of_replicas": 0, "refresh_interval": "-1"}
+    made = {"mappings": mappings(), "settings": settings}
+    ask("PUT", f"/{index}", json.dumps(made).encode())
+    begun = time.perf_counter()
+    for body in bodies:
+        ask("POST", f"/{index}/_bulk", body, "application/x-ndjson")
+    ask("POST", f"/{index}/_refresh", b"")
     spent = time.perf_counter() - begun
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{name}: {count} documents in {spent:.1f} s, {count / spent:.0f}/s, peak {peak:.0f} MiB")
-    return {"documents": count, "seconds": spent, "per_second": count / spent, "peak_mib": peak}
+    ask("DELETE", f"/{index}", b"")
+    return len(lines) / spent
+
+
+def percentiles(spent_ms: list[float]) -> dict[str, float]:
+    cuts = statistics.quantiles(spent_ms, n=100, method="inclusive")
+    return {"p50_ms": cuts[49], "p95_ms": cuts[94], "p99_ms": cuts[98]}
+
+
+def by_hand(index: ElasticIndex, query: dict[str, Any]) -> int:
+    """A query as someone who knows the mapping would send it."""
+    counted = {f: {"terms": {"field": f, "size": 100}} for f in COUNTED}
+    body = {
+        "query": {"bool": {"must": [query], "must_not": [{"term": {"kind": "broadcast"}}]}},
+        "sort": SORT,
+        "size": 20,
+        "_source": ["body"],
+        "track_total_hits": True,
+        "aggregations": counted,
+    }
+    reply = index._client.search(index=ALIAS, body=body).body
+    return int(reply["hits"]["total"]["value"])
 
 
 def compare(left: Any, right: Any) -> None:
@@ -219,34 +195,83 @@ def compare(left: Any, right: Any) -> None:
             raise SystemExit(f"the backends disagree on {name}: {query} ({one.total}, {two.total})")
 
 
-def measure(backends: dict[str, Any], runs: int) -> dict[str, dict[str, dict[str, float]]]:
-    results: dict[str, dict[str, dict[str, float]]] = {name: {} for name in backends}
-    print(f"\n{'query':<20}{'hits':>9}" + "".join(f"{n + ' p50':>22}{'p95':>9}" for n in backends))
+def measure(backends: dict[str, Any], runs: int) -> dict[str, Any]:
+    """Every query on every backend in turn, ``runs`` times after one to warm up."""
+    results: dict[str, Any] = {}
     for name, query in QUERIES.items():
-        row = ""
-        for backend, index in backends.items():
-            found = results[backend][name] = timed(index, query, runs=runs)
-            row += f"{found['p50_ms']:>19.1f} ms{found['p95_ms']:>6.1f} ms"
-        print(f"{name:<20}{found['total']:>9.0f}{row}")
+        spent: dict[str, list[float]] = {b: [] for b in (*backends, "by hand")}
+        total = max(search(index, query).total for index in backends.values())
+        for _ in range(runs):
+            for backend, index in backends.items():
+                spent[backend].append(timed(lambda i=index, q=query: search(i, q)))  # type: ignore[misc]
+            if name in HAND_WRITTEN and "elasticsearch" in backends:
+                asked, body = backends["elasticsearch"], HAND_WRITTEN[name]
+                spent["by hand"].append(timed(lambda i=asked, b=body: by_hand(i, b)))  # type: ignore[misc]
+        found = {b: percentiles(ms) for b, ms in spent.items() if ms}
+        results[name] = {"query": query, "total": total, **found}
+        row = "".join(
+            f"  {b} {p['p50_ms']:7.1f} {p['p95_ms']:7.1f} {p['p99_ms']:7.1f}"
+            for b, p in found.items()
+        )
+        print(f"{name:<18}{total:>8}{row}", flush=True)
+    every = {b for row in results.values() for b in row if isinstance(row[b], dict)}
+    for backend in sorted(every):
+        worst = [row[backend]["p95_ms"] for row in results.values() if backend in row]
+        print(f"{backend}: p95 mean {statistics.mean(worst):.1f} ms, worst {max(worst):.1f} ms")
     return results
+
+
+def timed(action: Any) -> float:
+    begun = time.perf_counter()
+    action()
+    return (time.perf_counter() - begun) * 1000
+
+
+def elastic_bytes(index: ElasticIndex) -> int:
+    return int(
+        index._client.indices.stats(index=ALIAS, metric="store").body["_all"]["primaries"]["store"][
+            "size_in_bytes"
+        ]
+    )
+
+
+def fill(root: Path, url: str, backends: dict[str, Any]) -> dict[str, Any]:
+    """Each backend from the store, and its own rate beside it."""
+    filled: dict[str, Any] = {}
+    for name in backends:
+        there = {"KIND": name, "URL": url, "ALIAS": ALIAS, "TIMEOUT_S": "120"}
+        variables = {f"EVIDENCE_INDEX__{key}": value for key, value in there.items()}
+        with tempfile.TemporaryDirectory(dir=root) as apart:
+            own = own_rate_sqlite(Path(apart)) if name == "sqlite" else own_rate_elastic(url)
+        done = run_rebuild(root, variables)
+        size = sum(p.stat().st_size for p in (root / "index").glob("index-*"))
+        done["bytes"] = size if name == "sqlite" else elastic_bytes(backends[name])
+        filled[name] = {**done, "own_per_second": own, "slower": own / done["per_second"]}
+        print(f"{name}: " + ", ".join(f"{k} {v:,.1f}" for k, v in filled[name].items()), flush=True)
+    return filled
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--documents", type=int, default=100_000)
+    parser.add_argument("--documents", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=30, help="timed runs of each query")
     parser.add_argument("--url", default=os.environ.get("EVIDENCE_TEST_ELASTICSEARCH_URL", ""))
+    parser.add_argument("--folder", type=Path, help="where the store and the index are made")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="evidence-search-") as folder:
-        backends: dict[str, Any] = {"sqlite": SqliteIndex(Path(folder))}
+    with tempfile.TemporaryDirectory(prefix="evidence-search-", dir=chosen.folder) as folder:
+        root = Path(folder)
+        begun = time.perf_counter()
+        store(init(root).archive, chosen.documents // PER_ROOM)
+        print(f"store made in {time.perf_counter() - begun:.0f} s", flush=True)
+        backends: dict[str, Any] = {"sqlite": SqliteIndex(root / "index")}
         if chosen.url:
-            settings = IndexSettings(kind="elasticsearch", url=chosen.url, alias="evidence-bench")
+            settings = IndexSettings(
+                kind="elasticsearch", url=chosen.url, alias=ALIAS, timeout_s=120
+            )
             backends["elasticsearch"] = ElasticIndex(settings)
-        filled = {name: fill(name, index, chosen.documents) for name, index in backends.items()}
-        size = sum(p.stat().st_size for p in Path(folder).glob("index-*"))
-        print(f"sqlite: {size / 2**20:.0f} MiB, {size / chosen.documents:.0f} bytes a document")
         try:
+            filled = fill(root, chosen.url, backends)
             if chosen.url:
                 compare(*backends.values())
             queries = measure(backends, chosen.runs)
@@ -254,8 +279,8 @@ def main() -> int:
             if chosen.url:
                 backends["elasticsearch"].remove()
     if chosen.json:
-        found = {"filled": filled, "sqlite_bytes": size, "queries": queries}
-        chosen.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+        found = {"filled": filled, "queries": queries}
+        chosen.json.write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
     return 0
 
 

@@ -205,6 +205,7 @@ class ScanIndex:
             ),
             total=len(leaders),
             facets=_facets([d for _, d in found]) if query.facets else {},
+            facets_of=len(found) if query.facets else 0,
             coverage=self._coverage(query.node),
             cursor=str(skip + query.size) if len(leaders) > skip + query.size else "",
         )

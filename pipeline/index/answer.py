@@ -94,7 +94,9 @@ class Answer(Frozen):
     total: int = 0
     """All matches (all groups, when collapsed)."""
     facets: dict[str, tuple[FacetCount, ...]] = Field(default_factory=dict)
-    """Field to its commonest values, over all matches."""
+    """Field to its commonest values, over ``facets_of`` matches."""
+    facets_of: int = 0
+    """How many matches were counted for the facets: all, or the best where there are very many."""
     coverage: SearchCoverage = SearchCoverage()
     """What was searched."""
     cursor: str = ""

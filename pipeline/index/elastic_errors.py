@@ -49,10 +49,10 @@ def translated() -> Iterator[None]:
             hint="check index.url and that the cluster runs; orders and clips work without it",
         ) from error
     except ApiError as error:
-        raise _refusal(error.status_code, error.error, str(error.body)[:500]) from error
+        raise refusal(error.status_code, error.error, str(error.body)[:500]) from error
 
 
-def _refusal(status: int, kind: str, body: str) -> IndexingError:
+def refusal(status: int, kind: str, body: str) -> IndexingError:
     """The class for a refusal of the server."""
     if status == 401 or (status == 403 and "security" in body):
         return IndexingError(

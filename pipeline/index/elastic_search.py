@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.index.answer import FACETS, Answer, FacetCount, SearchCoverage, SearchRequest
 from pipeline.index.documents import Document
+from pipeline.index.elastic_errors import refusal
 from pipeline.index.elastic_schema import SORT, condition, level_of, scored
 from pipeline.index.hits import (
+    MOST_COUNTED,
     MOST_FACET_VALUES,
     MOST_INCOMPLETE,
     Totals,
@@ -23,10 +25,10 @@ from pipeline.ports import Held
 if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
 
+Body = dict[str, Any]
+
 _KEEP_ALIVE = "5m"
 _PAST_EVERY_PLACE = 2**62
-_WHOLE = {"allow_partial_search_results": False}
-"""Part of the index may never answer for all of it: a red cluster is an error."""
 _VALUES_OF_A_SHARD = 5000
 """Values each day counts before the commonest are chosen: exact up to here, bounded beyond."""
 _PAGE = 1000
@@ -35,12 +37,12 @@ _SUMS = ("duration_ms", "listened_ms", "speech_ms")
 
 def answer(client: Elasticsearch, index: str, request: SearchRequest) -> Answer:
     """The page asked for, with total, facets and coverage."""
-    body = _body(request)
-    pit = ""
-    if request.collapse:
-        reply = client.search(index=index, **body).body
-    else:
+    body, pit = _body(request), ""
+    if request.cursor and not request.collapse:
         reply, pit = _paged(client, index, request, body)
+        (scope,) = _together(client, index, _scope(request))
+    else:
+        reply, scope = _together(client, index, body, _scope(request))
     found = reply["hits"]["hits"]
     hits = tuple(
         hit_of(
@@ -56,32 +58,49 @@ def answer(client: Elasticsearch, index: str, request: SearchRequest) -> Answer:
         hits=hits,
         total=_total(reply, request),
         facets=_facets(reply) if request.facets else {},
-        coverage=_coverage(client, index, request),
-        cursor=_cursor(client, index, request, found, pit),
+        facets_of=reply["aggregations"]["best"]["doc_count"] if request.facets else 0,
+        coverage=_coverage(scope),
+        cursor=_cursor(request, found, pit),
     )
 
 
-def _body(request: SearchRequest) -> dict[str, Any]:
+def _together(client: Elasticsearch, index: str, *bodies: Body) -> list[dict[str, Any]]:
+    """Several searches in one request; part of the index may never answer for all of it.
+
+    Raises:
+        IndexUnavailable, MappingConflict, IndexingError: as the server says.
+    """
+    head = {"index": index, "allow_partial_search_results": False}
+    searches = [part for body in bodies for part in (head, body)]
+    replies: list[dict[str, Any]] = client.msearch(searches=searches).body["responses"]
+    for reply in replies:
+        if "error" in reply:
+            raise refusal(reply["status"], reply["error"]["type"], str(reply["error"])[:500])
+    return replies
+
+
+def _body(request: SearchRequest) -> Body:
     """One hit more than the page, to know whether there is another."""
     aggregations: dict[str, Any] = {}
     if request.facets:
         counted = {"size": MOST_FACET_VALUES, "shard_size": _VALUES_OF_A_SHARD}
-        aggregations = {f: {"terms": {"field": f, **counted}} for f in FACETS}
-    body: dict[str, Any] = {
+        fields = {f: {"terms": {"field": f, **counted}} for f in FACETS}
+        best = {"sampler": {"shard_size": MOST_COUNTED}, "aggregations": fields}
+        aggregations = {"best": best}
+    body: Body = {
         "query": scored(request.node),
         "sort": SORT,
         "size": request.size + 1,
-        "source": {"includes": ["body"]},
+        "_source": {"includes": ["body"]},
         "track_total_hits": True,
         "track_scores": True,
-        **_WHOLE,
     }
     if request.collapse:
         groups = {"cardinality": {"field": request.collapse, "precision_threshold": 40_000}}
         aggregations["groups"] = groups
         inner = {"name": "group", "size": 0}
         body["collapse"] = {"field": request.collapse, "inner_hits": inner}
-        body["from_"] = _skip(request)
+        body["from"] = _skip(request)
     if aggregations:
         body["aggregations"] = aggregations
     return body
@@ -93,36 +112,41 @@ def _skip(request: SearchRequest) -> int:
 
 
 def _paged(
-    client: Elasticsearch, index: str, request: SearchRequest, body: dict[str, Any]
+    client: Elasticsearch, index: str, request: SearchRequest, body: Body
 ) -> tuple[dict[str, Any], str]:
-    """A page after a cursor, in the cursor's point in time while that still lives."""
+    """A page after a cursor. The second opens a point in time, in which the others stay.
+
+    Hits have one order by what stands in them, so no page repeats or leaves out what was there.
+    """
     from elasticsearch import NotFoundError
 
-    if not request.cursor:
-        return client.search(index=index, **body).body, ""
     pit, *after = read_cursor(request.cursor, fields=len(SORT) + 1)
-    if pit:
-        try:
-            held = {"id": pit, "keep_alive": _KEEP_ALIVE}
-            # A point in time adds a tie-breaker of its own, the document's place; doc_id never
-            # ties, so any value past every place will do.
-            return client.search(
-                pit=held, search_after=[*after, _PAST_EVERY_PLACE], **body
-            ).body, str(pit)
-        except NotFoundError:
-            pass  # it has expired: go on in the index as it is now
-    return client.search(index=index, search_after=after, **body).body, ""
+    try:
+        return _held(client, body, after, str(pit) or _point_in_time(client, index))
+    except NotFoundError:  # it has expired: go on in the index as it is now
+        return _held(client, body, after, _point_in_time(client, index))
 
 
-def _cursor(
-    client: Elasticsearch, index: str, request: SearchRequest, found: list[Any], pit: str
-) -> str:
+def _point_in_time(client: Elasticsearch, index: str) -> str:
+    return str(client.open_point_in_time(index=index, keep_alive=_KEEP_ALIVE).body["id"])
+
+
+def _held(
+    client: Elasticsearch, body: Body, after: list[Any], pit: str
+) -> tuple[dict[str, Any], str]:
+    # A point in time adds a tie-breaker of its own, the document's place; doc_id never
+    # ties, so any value past every place will do.
+    place = {"search_after": [*after, _PAST_EVERY_PLACE]}
+    held_in = {"pit": {"id": pit, "keep_alive": _KEEP_ALIVE}}
+    reply = client.search(body={**body, **place, **held_in}, allow_partial_search_results=False)
+    return reply.body, pit
+
+
+def _cursor(request: SearchRequest, found: list[Any], pit: str) -> str:
     if len(found) <= request.size:
         return ""
     if request.collapse:
         return write_cursor([_skip(request) + request.size])
-    if not pit:
-        pit = client.open_point_in_time(index=index, keep_alive=_KEEP_ALIVE).body["id"]
     score, *place = found[request.size - 1]["sort"][: len(SORT)]
     return write_cursor([pit, round(score), *place])
 
@@ -137,29 +161,30 @@ def _facets(reply: dict[str, Any]) -> dict[str, tuple[FacetCount, ...]]:
     return {
         field: tuple(
             FacetCount(value=bucket["key"], count=bucket["doc_count"])
-            for bucket in reply["aggregations"][field]["buckets"]
+            for bucket in reply["aggregations"]["best"][field]["buckets"]
         )
         for field in FACETS
     }
 
 
-def _coverage(client: Elasticsearch, index: str, request: SearchRequest) -> SearchCoverage:
-    """Over the broadcasts that the query's filters admit."""
+def _scope(request: SearchRequest) -> Body:
+    """The broadcasts that the query's filters admit: their sums, and those with losses."""
     scope = And((Keyword("kind", ("broadcast",)), broadcast_scope(request.node)))
-    lossy = {"range": {"listened_pm": {"lt": 1000}}}
-    reply = client.search(
-        index=index,
-        query=condition(scope, level=0),
-        size=MOST_INCOMPLETE,
-        source={"includes": ["body"]},
-        sort=[{"listened_pm": "asc"}, {"broadcast_id": "asc"}],
-        post_filter=lossy,
-        allow_partial_search_results=False,
-        aggregations={
+    return {
+        "query": condition(scope, level=0),
+        "size": MOST_INCOMPLETE,
+        "_source": {"includes": ["body"]},
+        "sort": [{"listened_pm": "asc"}, {"broadcast_id": "asc"}],
+        "post_filter": {"range": {"listened_pm": {"lt": 1000}}},
+        "track_total_hits": False,
+        "aggregations": {
             **{name: {"sum": {"field": name}} for name in _SUMS},
             "broadcasts": {"value_count": {"field": "duration_ms"}},
         },
-    ).body
+    }
+
+
+def _coverage(reply: dict[str, Any]) -> SearchCoverage:
     sums = reply["aggregations"]
     totals = Totals(*(int(sums[name]["value"]) for name in ("broadcasts", *_SUMS)))
     return coverage_of(totals, (_document(hit) for hit in reply["hits"]["hits"]))

@@ -18,6 +18,9 @@ from pipeline.timeline import clock, from_utc_ms
 
 MOST_INCOMPLETE = 100
 MOST_FACET_VALUES = 100
+MOST_COUNTED = 10_000
+"""Matches counted for the facets (in a cluster, of each day): however many hits a query has, its
+facets cost no more than this."""
 _MOST_HIGHLIGHTS = 50
 
 

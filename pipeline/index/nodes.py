@@ -40,6 +40,8 @@ class Text(NamedTuple):
     """Synonyms."""
     pieces: tuple[str, ...] = ()
     """The telling words of an unspaced sentence; a document that has them all is related."""
+    beyond: int = -1
+    """Only what is found beyond this match level is looked for."""
 
     def literal(self) -> Phrase | None:
         """The same writing; None for a term without a searchable character."""
@@ -47,17 +49,18 @@ class Text(NamedTuple):
 
     def alternatives(self, level: int) -> tuple[Phrase, ...]:
         """The phrases of a match level: 0 literal, 1 with related words, 2 with sound."""
+        known = self._replace(beyond=-1).alternatives(self.beyond) if self.beyond >= 0 else ()
         tokens = query_tokens(self.words)
         found = [tokens.literal]
         if level >= 1 and not self.phrase:
             found += [tokens.stem, *(query_tokens(word).literal for word in self.related)]
         if level >= 2:
             found += tokens.sounds
-        return tuple(phrase for phrase in found if phrase is not None)
+        return tuple(phrase for phrase in found if phrase is not None and phrase not in known)
 
     def together(self, level: int) -> tuple[Phrase, ...]:
         """The phrases that make a document related when it has all of them."""
-        found = (query_tokens(word).literal for word in self.pieces if level >= 1)
+        found = (query_tokens(word).literal for word in self.pieces if level >= 1 > self.beyond)
         return tuple(phrase for phrase in found if phrase is not None)
 
 
@@ -136,6 +139,29 @@ def texts(node: Node, *, negated: bool = False) -> Iterator[Text]:
             yield from texts(part, negated=negated)
     elif isinstance(node, Not):
         yield from texts(node.part, negated=not negated)
+
+
+def widened(node: Node, level: int) -> Node:
+    """A query for what a match level adds to the one below, where that can be told apart.
+
+    It can where a single term is searched for, alone or beside filters. Else the query itself.
+    """
+    if level == 0:
+        return node
+    if isinstance(node, Text):
+        return node._replace(beyond=level - 1)
+    if isinstance(node, And) and sum(1 for _ in texts(node)) == 1:
+        parts = (p._replace(beyond=level - 1) if isinstance(p, Text) else p for p in node.parts)
+        return And(tuple(parts))
+    return node
+
+
+def named_broadcasts(node: Node) -> tuple[str, ...] | None:
+    """The broadcasts that a query is kept to; None where it is kept to none."""
+    for part in node.parts if isinstance(node, And) else (node,):
+        if isinstance(part, Keyword) and part.field == "broadcast_id":
+            return part.values
+    return None
 
 
 def levels(node: Node) -> int:

@@ -100,24 +100,27 @@ class SqliteIndex:
     ) -> int:
         """Make partitions anew beside the serving ones, then switch; how many documents.
 
-        Other processes search and write meanwhile; a second rebuild waits for the first.
+        Other processes search and write meanwhile, and make other days anew; a second rebuild
+        of the same day waits for the first.
         """
+        if whole:
+            return self._swap_all(partitions)
+        self._files()  # refuse to mix schema versions before any work is done
+        written = 0
+        for day, documents in partitions:
+            with self._locked(f"rebuild-{day}"), self._swept(day):
+                path, count = self._fill(day, documents)
+                self._switch({day: path})
+                written += count
+        return written
+
+    def _swap_all(self, partitions: Iterable[tuple[str, Iterable[Document]]]) -> int:
         written, ready = 0, dict[str, Path | None]()
-        with self._locked("rebuild"):
-            if not whole:
-                self._files()  # refuse to mix schema versions before any work is done
-            self._sweep()
-            try:
-                for day, documents in partitions:
-                    path, count = self._fill(day, documents)
-                    ready[day], written = path, written + count
-                    if not whole:
-                        self._switch(ready)
-                        ready = {}
-                if whole:
-                    self._switch(ready, alone=True)
-            finally:
-                self._sweep()
+        with self._locked("rebuild"), self._swept("*"):
+            for day, documents in partitions:
+                ready[day], count = self._fill(day, documents)
+                written += count
+            self._switch(ready, alone=True)
         return written
 
     def partitions(self) -> list[str]:
@@ -196,22 +199,30 @@ class SqliteIndex:
         beside.write_text(text, encoding="utf-8")
         beside.replace(self._folder / _POINTER)
 
-    def _sweep(self) -> None:
-        """Remove files that no longer serve; readers that hold one keep it until they close.
+    @contextmanager
+    def _swept(self, day: str) -> Iterator[None]:
+        """Before and after, remove a day's files that do not serve: a killed rebuild left them.
 
-        Needs the rebuild's lock, or it would take a file that another rebuild is filling.
+        Readers that hold one keep it until they close.
         """
+        self._sweep(day)
+        try:
+            yield
+        finally:
+            self._sweep(day)
+
+    def _sweep(self, day: str) -> None:
         with self._locked("writer"):
             pointer = self._folder / _POINTER
             serving = pointer.read_bytes() if pointer.exists() else b""
-            for path in self._folder.glob("index-*.db*"):
+            for path in self._folder.glob("index-*.db*" if day == "*" else f"index-{day}-*.db*"):
                 name = path.name.partition(".db")[0] + ".db"
                 if name.encode() not in serving:  # also right where another version wrote it
                     path.unlink(missing_ok=True)
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
-        """One at a time, between processes: ``writer``, or ``rebuild`` (taken first)."""
+        """One at a time, between processes: ``writer``, or a rebuild (taken first)."""
         self._folder.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(self._folder / f"{name}.lock", timeout=_WAIT_S):

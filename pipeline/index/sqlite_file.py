@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -131,7 +131,7 @@ def fill(path: Path, documents: Iterable[Document]) -> int:
         try:
             db.executescript(TABLES)
             db.execute("INSERT INTO about VALUES ('schema', ?)", [SCHEMA_VERSION])
-            written = write(db, documents)
+            written = _write_new(db, documents)
             if written:
                 db.execute("INSERT INTO words (words) VALUES ('optimize')")
                 db.execute("ANALYZE")
@@ -177,6 +177,21 @@ def write(db: sqlite3.Connection, documents: Iterable[Document]) -> int:
     return written
 
 
+def _write_new(db: sqlite3.Connection, documents: Iterable[Document]) -> int:
+    """As :func:`write`, into a file that is empty: whole batches, no looking first."""
+    written, rest = 0, iter(documents)
+    while batch := list(islice(rest, BATCH)):
+        try:
+            with transaction(db):
+                _insert(db, batch, first_id=written + 1)
+        except sqlite3.IntegrityError:  # an id twice: the later one is to stay
+            with transaction(db):
+                for document in batch:
+                    _write_one(db, document)
+        written += len(batch)
+    return written
+
+
 def _write_one(db: sqlite3.Connection, document: Document) -> None:
     body = document.model_dump_json(exclude_defaults=True)
     row = db.execute(
@@ -187,17 +202,26 @@ def _write_one(db: sqlite3.Connection, document: Document) -> None:
         if row[1] == body:
             return
         _remove(db, [(row[0],)])
-    row_id = db.execute(INSERT_DOC, doc_row(document)).lastrowid
-    assert row_id is not None  # noqa: S101 - an INSERT always has one
-    db.execute("INSERT INTO bodies (id, body) VALUES (?, ?)", [row_id, body])
-    if document.summary is not None:
-        s = document.summary
-        values = [row_id, s.duration_ms, s.listened_ms, s.speech_ms, s.listened_pm, s.documents]
-        db.execute("INSERT INTO summaries VALUES (?, ?, ?, ?, ?, ?)", values)
-    if document.kind != "broadcast":
-        db.execute(INSERT_WORDS, word_row(row_id, document))
-    pairs = [(unit, number, row_id) for unit, number in document.amounts]
-    db.executemany("INSERT OR IGNORE INTO amounts VALUES (?, ?, ?)", pairs)
+    last = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'docs'").fetchone()
+    _insert(db, [document], first_id=last[0] + 1 if last else 1)
+
+
+def _insert(db: sqlite3.Connection, documents: Sequence[Document], *, first_id: int) -> None:
+    """Documents whose ids are not there yet, under row ids that were never used."""
+    numbered = list(enumerate(documents, first_id))
+    bodies = ((n, d.model_dump_json(exclude_defaults=True)) for n, d in numbered)
+    summaries = (
+        (n, s.duration_ms, s.listened_ms, s.speech_ms, s.listened_pm, s.documents)
+        for n, s in ((n, d.summary) for n, d in numbered)
+        if s is not None
+    )
+    words = (word_row(n, d) for n, d in numbered if d.kind != "broadcast")
+    amounts = ((unit, number, n) for n, d in numbered for unit, number in d.amounts)
+    db.executemany(INSERT_DOC, (doc_row(n, d) for n, d in numbered))
+    db.executemany("INSERT INTO bodies (id, body) VALUES (?, ?)", bodies)
+    db.executemany("INSERT INTO summaries VALUES (?, ?, ?, ?, ?, ?)", summaries)
+    db.executemany(INSERT_WORDS, words)
+    db.executemany("INSERT OR IGNORE INTO amounts VALUES (?, ?, ?)", amounts)
 
 
 def _remove(db: sqlite3.Connection, ids: list[Any]) -> None:

@@ -52,9 +52,9 @@ CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
 # no row of ``docs`` answers to, until the next rebuild. Ids are never used twice.
 
 INSERT_DOC = (
-    "INSERT INTO docs (doc_id, kind, rank, broadcast_id, day, day_number, host_id, merchant_id,"
+    "INSERT INTO docs (id, doc_id, kind, rank, broadcast_id, day, day_number, host_id, merchant_id,"
     " platform, sku_id, source, role, claim_type, polarity, needs_review, start_ms, wall_utc_ms,"
-    " local_ms, release) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " local_ms, release) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 INSERT_WORDS = (
     "INSERT INTO words (rowid, grams, ones, stems, sounds, value, product) VALUES (?,?,?,?,?,?,?)"
@@ -74,11 +74,11 @@ ORDER = "h.class, d.rank, -d.day_number, d.broadcast_id, d.start_ms, d.doc_id"
 RANK = {"claim": 0, "line": 1, "screen": 2, "broadcast": 3}
 
 
-def doc_row(document: Document) -> tuple[Any, ...]:
+def doc_row(row_id: int, document: Document) -> tuple[Any, ...]:
     """The values of :data:`INSERT_DOC`."""
     d = document
     return (
-        *(d.doc_id, d.kind, RANK[d.kind], d.broadcast_id, d.day, d.day_number),
+        *(row_id, d.doc_id, d.kind, RANK[d.kind], d.broadcast_id, d.day, d.day_number),
         *(d.host_id, d.merchant_id, d.platform, d.sku_id, d.source, d.role),
         *(d.claim_type, d.polarity, int(d.needs_review), d.start_ms, d.wall_utc_ms, d.local_ms),
         d.release,
@@ -108,7 +108,7 @@ def text_expression(node: Text, level: int) -> str:
     """An FTS5 expression for a term at a match level."""
     wide = match_expression(node.alternatives(level))
     together = " AND ".join(match_expression((phrase,)) for phrase in node.together(level))
-    return f"{wide} OR ({together})" if together else wide
+    return " OR ".join(part for part in (wide, f"({together})" if together else "") if part)
 
 
 def _quoted(phrase: Phrase) -> str:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from pipeline.index.answer import FACETS, Answer, FacetCount, Hit, SearchCoverage, SearchRequest
 from pipeline.index.documents import Document
 from pipeline.index.hits import (
+    MOST_COUNTED,
     MOST_FACET_VALUES,
     MOST_INCOMPLETE,
     Totals,
@@ -20,14 +21,15 @@ from pipeline.index.hits import (
     read_cursor,
     write_cursor,
 )
-from pipeline.index.nodes import broadcast_scope, levels
+from pipeline.index.nodes import broadcast_scope, levels, named_broadcasts, widened
 from pipeline.index.sqlite_file import Pool, transaction
 from pipeline.index.sqlite_schema import ORDER, where
 
 _PLACE = ORDER.split(", ")
+_NAMES = ", ".join(f"p{n}" for n in range(len(_PLACE)))
+_NAMED = ", ".join(f"{place} AS p{n}" for n, place in enumerate(_PLACE))
 _FOUND = "FROM temp.found h CROSS JOIN docs d ON d.id = h.id"
 """CROSS JOIN keeps SQLite from reading all documents to find the few that match."""
-_ROWS_AT_ONCE = 10_000
 _MOST_SKIPPED = 10_000
 
 Place = tuple[Any, ...]
@@ -47,7 +49,7 @@ class _Gathered:
 
     def __init__(self, request: SearchRequest) -> None:
         self.request = request
-        self.total = 0
+        self.total = self.counted = 0
         self.rows: list[_Row] = []
         self.groups: dict[str, tuple[Place, int]] = {}
         self.facets: dict[str, Counter[str]] = {field: Counter() for field in FACETS}
@@ -56,8 +58,8 @@ class _Gathered:
 
     def take(self, db: sqlite3.Connection) -> None:
         """Add what one partition has."""
-        found = _gather(db, self.request)
         self._cover(db)
+        found = _gather(db, self.request) if _may_hold(db, self.request) else 0
         if not found:
             return
         if self.request.collapse:
@@ -65,8 +67,8 @@ class _Gathered:
         else:
             self.total += found
             self._page(db)
-        if self.request.facets:
-            _count(db, self.facets)
+        if self.request.facets and self.counted < MOST_COUNTED:
+            self.counted += _count(db, self.facets, most=MOST_COUNTED - self.counted)
 
     def _page(self, db: sqlite3.Connection) -> None:
         size, marks = self.request.size + 1, ",".join("?" * len(_PLACE))
@@ -79,20 +81,20 @@ class _Gathered:
             bounds.append(f"({ORDER}) < ({marks})")
             values += self.rows[-1].place
         within = f"WHERE {' AND '.join(bounds)}" if bounds else ""
-        rows = db.execute(
-            f"SELECT h.class, b.body, {ORDER} {_FOUND} JOIN bodies b ON b.id = d.id {within}"
-            f" ORDER BY {ORDER} LIMIT ?",
+        best = f"SELECT h.id AS id, {_NAMED} {_FOUND} {within} ORDER BY {ORDER} LIMIT ?"
+        rows = db.execute(  # the bodies of the page alone are read
+            f"SELECT b.body, {_NAMES} FROM ({best}) p JOIN bodies b ON b.id = p.id",  # noqa: S608
             [*values, size],
         )
-        self.rows += [_Row(tuple(row[2:]), row[0], row[1]) for row in rows]
+        self.rows += [_Row(tuple(row[1:]), row[1], row[0]) for row in rows]
         self.rows = sorted(self.rows, key=lambda row: row.place)[:size]
 
     def _group(self, db: sqlite3.Connection) -> None:
         """The best place and the size of each group; the bodies are read for the page alone."""
         group = f"d.{self.request.collapse}"
         rows = db.execute(
-            "SELECT name, size, " + ", ".join(f"p{n}" for n in range(len(_PLACE))) + " FROM ("  # noqa: S608
-            f" SELECT {group} AS name, {', '.join(f'{p} AS p{n}' for n, p in enumerate(_PLACE))},"
+            f"SELECT name, size, {_NAMES} FROM ("  # noqa: S608
+            f" SELECT {group} AS name, {_NAMED},"
             f" ROW_NUMBER() OVER (PARTITION BY {group} ORDER BY {ORDER}) AS nth,"
             f" COUNT(*) OVER (PARTITION BY {group}) AS size {_FOUND}) WHERE nth = 1"
         )
@@ -130,6 +132,7 @@ def answer(files: Mapping[str, Path], pool: Pool, request: SearchRequest) -> Ans
         hits=tuple(hits),
         total=len(gathered.groups) if request.collapse else gathered.total,
         facets=_facets(gathered) if request.facets else {},
+        facets_of=gathered.counted,
         coverage=_coverage(gathered),
         cursor=cursor,
     )
@@ -141,6 +144,16 @@ def _newest_first(files: Mapping[str, Path]) -> Iterator[Path]:
         yield files[day]
 
 
+def _may_hold(db: sqlite3.Connection, request: SearchRequest) -> bool:
+    """Whether a query for certain broadcasts has any of them in this partition."""
+    names = named_broadcasts(request.node)
+    if names is None:
+        return True
+    marks = ",".join("?" * len(names))
+    sql = f"SELECT 1 FROM docs WHERE broadcast_id IN ({marks}) LIMIT 1"  # noqa: S608
+    return db.execute(sql, names).fetchone() is not None
+
+
 def _gather(db: sqlite3.Connection, request: SearchRequest) -> int:
     """All matches into a temporary table, each with its best match class; how many."""
     db.execute(
@@ -149,7 +162,7 @@ def _gather(db: sqlite3.Connection, request: SearchRequest) -> int:
     db.execute("DELETE FROM temp.found")
     found = 0
     for level in range(levels(request.node)):
-        condition, values = where(request.node, level=level)
+        condition, values = where(widened(request.node, level), level=level)
         done = db.execute(
             "INSERT OR IGNORE INTO temp.found (id, class)"  # noqa: S608 - values are bound
             f" SELECT d.id, ? FROM docs d WHERE +d.kind <> 'broadcast' AND {condition}",
@@ -159,13 +172,17 @@ def _gather(db: sqlite3.Connection, request: SearchRequest) -> int:
     return found
 
 
-def _count(db: sqlite3.Connection, facets: Mapping[str, Counter[str]]) -> None:
-    """All fields in one pass over the matches, some thousands of them in memory at once."""
+def _count(db: sqlite3.Connection, facets: Mapping[str, Counter[str]], *, most: int) -> int:
+    """All fields in one pass over the matches, the best of them where there are more; how many."""
     columns = ", ".join(f"d.{field}" for field in facets)
-    cursor = db.execute(f"SELECT {columns} {_FOUND}")
-    while rows := cursor.fetchmany(_ROWS_AT_ONCE):
-        for number, counts in enumerate(facets.values()):
-            counts.update(map(itemgetter(number), rows))
+    chosen = "(SELECT id FROM temp.found ORDER BY class, id LIMIT ?)"
+    rows = db.execute(
+        f"SELECT {columns} FROM {chosen} h CROSS JOIN docs d ON d.id = h.id",  # noqa: S608
+        [most],
+    ).fetchall()
+    for number, counts in enumerate(facets.values()):
+        counts.update(map(itemgetter(number), rows))
+    return len(rows)
 
 
 def _ungrouped(gathered: _Gathered, request: SearchRequest) -> tuple[list[Hit], str]:

@@ -136,6 +136,8 @@ def answer_text(answer: Answer) -> None:
         for hit in answer.hits
     ]
     table(headers, rows, title=f"{answer.total} found")
+    if 0 < answer.facets_of < answer.total:
+        say(f"counted over the best {answer.facets_of}:")
     for field, counts in answer.facets.items():
         say(f"{field}: " + ", ".join(f"{clean(c.value) or '–'} {c.count}" for c in counts[:8]))
     covered = answer.coverage

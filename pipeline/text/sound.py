@@ -174,16 +174,23 @@ def _cached(text: str) -> tuple[Syllable, ...]:
 
 def _scan(text: str) -> Iterator[Syllable]:
     normal = normalise(text)
+    straight = normal.offsets == tuple(range(len(normal.text) + 1))
     for match in _UNITS.finditer(normal.text):
         kind, start = match.lastgroup, match.start()
         if kind == "han":
-            run = match.group()
-            for n, (char, pinyin) in enumerate(zip(run, readings(run), strict=True), start):
-                yield Syllable(char, pinyin, fold_syllable(pinyin), *normal.original_span(n, n + 1))
+            for n, (char, pinyin, key) in enumerate(_spoken(match.group()), start):
+                span = (n, n + 1) if straight else normal.original_span(n, n + 1)
+                yield Syllable(char, pinyin, key, *span)
         elif kind != "gap":
             word = match.group()
             span = normal.original_span(start, match.end())
             yield Syllable(word, word, word if kind == "word" else "", *span)
+
+
+@lru_cache(maxsize=16384)
+def _spoken(run: str) -> tuple[tuple[str, str, str], ...]:
+    """Character, reading and folded reading of each; hosts say the same runs again and again."""
+    return tuple((c, p, fold_syllable(p)) for c, p in zip(run, readings(run), strict=True))
 
 
 def readings(run: str) -> list[str]:

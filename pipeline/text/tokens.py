@@ -108,6 +108,7 @@ def index_tokens(*texts: str) -> Tokens:
     )
 
 
+@lru_cache(maxsize=4096)
 def column_tokens(*texts: str) -> str:
     """Grams and single characters in one sequence, for a field without stems and sounds."""
     tokens = index_tokens(*texts)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import IndexingError, MappingConflict, QueryError
 from pipeline.index.documents import Document
+from pipeline.index.hits import MOST_COUNTED
 from pipeline.index.run import search
 from pipeline.index.sqlite import SqliteIndex
 from pipeline.text.tokens import squash
@@ -100,6 +101,17 @@ def test_a_rebuild_leaves_one_file(tmp_path: Path) -> None:
     for n in range(3):
         swapped(index, [line(n, "天")])
     assert [p.name for p in tmp_path.glob("index-*.db")] == [serving(tmp_path).name]
+
+
+def test_facets_of_very_many_hits_are_counted_over_the_best(tmp_path: Path) -> None:
+    index = SqliteIndex(tmp_path)
+    days = [("2026-06-01", 9_990), ("2026-06-02", 40), ("2026-06-03", 20)]
+    for day, count in days:
+        index.swap([(day, (line(n, "天", day=day, sku_id=day) for n in range(count)))])
+    answer = search(index, "天")
+    assert (answer.total, answer.facets_of) == (10_050, MOST_COUNTED)
+    counted = {c.value: c.count for c in answer.facets["sku_id"]}
+    assert counted == {"2026-06-01": 9_940, "2026-06-02": 40, "2026-06-03": 20}
 
 
 def _rebuild_for_ever(folder: str) -> None:
