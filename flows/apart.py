@@ -24,7 +24,8 @@ class Outcome(NamedTuple):
 
 def process_apart(workspace: str, place: str) -> Outcome:
     """``evidence process`` on one place, as a process that may crash on its own."""
-    command = [*_PROGRAM, place, "--workspace", workspace, "--json"]
+    where = ["--workspace", workspace] if workspace else []
+    command = [*_PROGRAM, place, *where, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return Outcome(str(json.loads(done.stdout)["broadcast_id"]), "", "", False)

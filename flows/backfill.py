@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.apart import process_apart
+from flows.apart import Outcome, process_apart
 from flows.server import patient_server
-from pipeline.bootstrap import Application, open_workspace
+from flows.tasks import RETRIES, RETRY_DELAY_S, is_transient
+from flows.workspaces import opened
+from pipeline import notify
+from pipeline.bootstrap import Application
 from pipeline.ingest.arrivals import Arrival, arrivals
-from pipeline.ledger import Ledger, Try
+from pipeline.ledger import Ledger, Sheet, Try
 from pipeline.runner import bucket_opener
 
 
@@ -29,12 +31,20 @@ class Row(NamedTuple):
     message: str
 
 
-@task(task_run_name="{place}")
+@task(
+    task_run_name="{place}",
+    retries=RETRIES,
+    retry_delay_seconds=RETRY_DELAY_S,
+    retry_condition_fn=is_transient,
+)
 def one(workspace: str, place: str, digest: str) -> Row:
-    """Process one arrival and enter the outcome in the ledger; a failure is an outcome too."""
+    """Process one arrival and enter the outcome in the ledger; a failure is an outcome too.
+
+    Only a ledger that cannot be written (the store is away) is tried again here.
+    """
     begun = time.monotonic()
     ended = process_apart(workspace, place)
-    sheet = Ledger(_app(workspace).store).add(
+    sheet = Ledger(opened(workspace).store).add(
         digest,
         Try(
             place=place,
@@ -46,6 +56,7 @@ def one(workspace: str, place: str, digest: str) -> Row:
             transient=ended.transient,
         ),
     )
+    _tell(opened(workspace), sheet, ended)
     outcome = sheet.standing if sheet.standing != "waiting" else "failed"
     seconds = round(time.monotonic() - begun, 1)
     return Row(place, outcome, ended.broadcast_id, seconds, ended.message)
@@ -60,8 +71,14 @@ def backfill(
     What is done is known from the store, so a run that was killed is continued by the next.
     ``again`` gives quarantined ones another chance; ``limit`` bounds how many are tried.
     """
-    waiting = waiting_in(_app(workspace), places, again=again)
+    waiting = [Arrival(*row) for row in find(workspace, places, again)]
     return run_these(workspace, waiting[: limit or None], at_once=at_once)
+
+
+@task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
+def find(workspace: str, places: list[str], again: bool) -> list[tuple[Any, ...]]:
+    """What waits in these places."""
+    return [tuple(arrival) for arrival in waiting_in(opened(workspace), places, again=again)]
 
 
 def run_these(workspace: str, chosen: list[Arrival], *, at_once: int) -> list[dict[str, Any]]:
@@ -97,8 +114,18 @@ def waiting_in(app: Application, places: list[str], *, again: bool = False) -> l
     return chosen
 
 
-def _app(workspace: str) -> Application:
-    return open_workspace(Path(workspace))
+def _tell(app: Application, sheet: Sheet, ended: Outcome) -> None:
+    """Tell the receivers of webhooks what became of an arrival; a failure is told by `maintain`."""
+    if ended.broadcast_id and app.settings.notify.urls:
+        print(notify.tell_of(app, app.archive.state(ended.broadcast_id)))
+    elif sheet.standing == "quarantined":
+        told = notify.Notice(
+            type="arrival.quarantined",
+            place=sheet.tries[-1].place,
+            error=ended.error,
+            message=ended.message[:1000],
+        )
+        print(notify.safely(app, [told]))
 
 
 def run(workspace: str, places: list[str], **options: Any) -> list[dict[str, Any]]:

@@ -9,8 +9,8 @@ from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 
 from flows.server import patient_server
-from flows.tasks import RETRIES, RETRY_DELAY_S, is_transient, publish, stage, take_in
-from pipeline.bootstrap import open_workspace
+from flows.tasks import RETRIES, RETRY_DELAY_S, is_transient, publish, stage, take_in, tell
+from flows.workspaces import opened
 from pipeline.ingest.places import place_of
 from pipeline.live import Session
 from pipeline.live_end import close, hand_over
@@ -24,7 +24,7 @@ def follow(
     workspace: str, place: str, broadcast_file: str, options: dict[str, Any]
 ) -> dict[str, Any]:
     """Listen to a place until its broadcast has ended; where the recording lies now."""
-    app = open_workspace(Path(workspace))
+    app = opened(workspace)
     options = dict(options)
     where = {name: options.pop(name) for name in ("playlist", "marker", "quiet_s")}
     session = Session(
@@ -47,13 +47,13 @@ def follow(
 @task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
 def hand(workspace: str, prefix: str, heard: str) -> int:
     """What was heard on air is not heard again."""
-    return hand_over(open_workspace(Path(workspace)), prefix, Path(heard))
+    return hand_over(opened(workspace), prefix, Path(heard))
 
 
 @task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
 def compare(workspace: str, prefix: str) -> dict[str, Any]:
     """Compare live and batch, and record the end of the broadcast."""
-    app = open_workspace(Path(workspace))
+    app = opened(workspace)
     ending = close(app, app.archive.state_at(prefix))
     return ending.model_dump(mode="json") | {"agrees": ending.agrees}
 
@@ -72,6 +72,7 @@ def live(
     for name in STAGES:
         stage.with_options(name=name)(workspace, prefix, name)
     publish(workspace, prefix)
+    tell(workspace, prefix)
     ending = compare(workspace, prefix) | {"lag": found["lag"], "prefix": prefix}
     create_table_artifact(
         table=[{"what": name, "value": str(value)} for name, value in ending.items()],

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from prefect import flow
 
+from flows.report import Timings, report
 from flows.server import patient_server
-from flows.tasks import publish, stage, take_in
+from flows.tasks import publish, stage, take_in, tell
 from pipeline.plan import STAGES
 
 
@@ -22,11 +23,17 @@ def process_broadcast(
     What is done already is found in the store by its work key, so a flow run that was
     killed is continued by the next one, and one that finds everything done ends at once.
     """
-    prefix = take_in(workspace, inputs, broadcast_file, transcript_file, amend)
+    steps = Timings()
+    with steps.of("ingest"):
+        prefix = take_in(workspace, inputs, broadcast_file, transcript_file, amend)
     for name in STAGES:
-        content = stage.with_options(name=name)(workspace, prefix, name)
+        with steps.of(name):
+            content = stage.with_options(name=name)(workspace, prefix, name)
         print(f"{prefix}: {name} {content[:16] or 'does not apply'}")
-    print(f"{prefix}: {publish(workspace, prefix)} documents")
+    with steps.of("index"):
+        print(f"{prefix}: {publish(workspace, prefix)} documents")
+    report(workspace, prefix, steps.seconds)
+    tell(workspace, prefix)
     return prefix
 
 

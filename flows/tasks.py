@@ -12,8 +12,8 @@ from typing import Any
 from prefect import task
 from prefect.client.schemas.objects import State, TaskRun
 
-from pipeline import runner
-from pipeline.bootstrap import Application, open_workspace
+from flows.workspaces import opened
+from pipeline import notify, runner
 from pipeline.errors import EvidenceError
 from pipeline.model import StageName
 from pipeline.plan import finish, run_stage
@@ -28,10 +28,6 @@ async def is_transient(task: Any, task_run: TaskRun, state: State[Any]) -> bool:
     return isinstance(error, EvidenceError) and error.transient
 
 
-def _app(workspace: str) -> Application:
-    return open_workspace(Path(workspace))
-
-
 @task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
 def take_in(
     workspace: str, inputs: list[str], broadcast_file: str, transcript_file: str, amend: bool
@@ -43,18 +39,25 @@ def take_in(
         transcript_file=Path(transcript_file) if transcript_file else None,
         amend=amend,
     )
-    return runner.take_in(_app(workspace), request).prefix
+    return runner.take_in(opened(workspace), request).prefix
 
 
 @task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
 def stage(workspace: str, prefix: str, name: StageName) -> str:
     """One stage; the content id of its output, empty where the stage does not apply."""
-    output = run_stage(_app(workspace).context(), prefix, name)
+    output = run_stage(opened(workspace).context(), prefix, name)
     return output.content if output else ""
 
 
 @task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
 def publish(workspace: str, prefix: str) -> int:
     """Release what was made and make it searchable; how many documents."""
-    app = _app(workspace)
+    app = opened(workspace)
     return runner.publish(app, finish(app.context(), prefix), tell=print)
+
+
+@task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
+def tell(workspace: str, prefix: str) -> str:
+    """Tell the receivers of webhooks; why that did not work, which never fails the broadcast."""
+    app = opened(workspace)
+    return notify.tell_of(app, app.archive.state_at(prefix))

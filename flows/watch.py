@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 from prefect import flow
 
 from flows.backfill import run_these
 from flows.server import patient_server
-from pipeline.bootstrap import open_workspace
+from flows.workspaces import opened
 from pipeline.ingest.arrivals import Arrival, arrivals
 from pipeline.ledger import Ledger
 from pipeline.runner import bucket_opener
@@ -53,7 +52,7 @@ def watch(
     (with a marker named, only the marker counts). ``rounds`` ends it after so many looks;
     0 goes on until stopped.
     """
-    app = open_workspace(Path(workspace))
+    app = opened(workspace)
     ledger, quiet, rows, look = Ledger(app.store), Quiet(quiet_s), list[dict[str, Any]](), 0
     while True:
         found = [a for p in places for a in arrivals(p, s3=bucket_opener(app), marker=marker)]

@@ -32,7 +32,8 @@
     │ └ UnknownFormat
     ├ DiskShort                         work refused before it began
     ├ NotFound
-    └ NotAllowed                        the role of who asks lacks the right
+    ├ NotAllowed                        the role of who asks lacks the right
+    └ NoticeFailed                      transient: a receiver of webhooks does not take them
 
 Adapters translate foreign exceptions at their border, so nothing above an
 adapter ever sees a botocore, ffmpeg, SQLite or Elasticsearch exception.
@@ -303,3 +304,10 @@ class NotAllowed(EvidenceError):
 
     code = "not_allowed"
     exit_code = 13
+
+
+class NoticeFailed(EvidenceError):
+    """A receiver of webhooks is away or refuses them."""
+
+    code = "notice_failed"
+    transient = True

@@ -146,6 +146,11 @@ class Journal:
         keys = [k for k in found if not k.rpartition("/")[2].startswith("end-")]
         return [parsed(self._store.read(key), Seal, name=key) for key in keys]
 
+    def sealed_at(self, name: str) -> int:
+        """When the part of this object name was sealed, UTC milliseconds."""
+        key = f"{self._room}/{name}"
+        return parsed(self._store.read(key), Seal, name=key).at_utc_ms
+
     def ended(self) -> bool:
         """Whether this broadcast has been finished once."""
         return next(iter(self._store.list(f"{self._room}/end-")), None) is not None

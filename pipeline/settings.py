@@ -136,6 +136,19 @@ class ClaimSettings(_Part):
     """Claims of a broadcast asked about, earliest first; the others stay unverified."""
 
 
+class NotifySettings(_Part):
+    """Webhooks of the flows; see docs/operations.md."""
+
+    urls: tuple[str, ...] = ()
+    """Addresses that are told; empty: nobody is."""
+    secret: SecretStr = SecretStr("")
+    """Key of the signatures; set it as ``EVIDENCE_NOTIFY__SECRET`` and never in a file."""
+    timeout_s: int = Field(default=10, ge=1)
+    """For one message."""
+    coverage_below_pm: int = Field(default=900, ge=0, le=1000)
+    """A broadcast of which less was listened to is told as such, per mille."""
+
+
 class ClipSettings(_Part):
     """Cutting."""
 
@@ -209,6 +222,8 @@ class Settings(BaseSettings):
     """Claims."""
     clip: ClipSettings = ClipSettings()
     """Clips."""
+    notify: NotifySettings = NotifySettings()
+    """Webhooks."""
     serve: ServeSettings = ServeSettings()
     """The desk."""
     seal: SealSettings = SealSettings()

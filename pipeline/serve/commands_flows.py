@@ -8,6 +8,13 @@ from typing import Any
 import click
 
 from pipeline.serve.commands_live import flow_live_command
+from pipeline.serve.commands_pool import (
+    deploy_command,
+    maintain_command,
+    pause_command,
+    spread_command,
+    work_command,
+)
 from pipeline.serve.options import examples, json_option, service, workspace_option
 
 
@@ -130,7 +137,15 @@ def flow_watch_command(
     _print_rows(rows, as_json)
 
 
-flows_command.add_command(flow_live_command)
+for _more in (
+    flow_live_command,
+    spread_command,
+    work_command,
+    deploy_command,
+    pause_command,
+    maintain_command,
+):
+    flows_command.add_command(_more)
 
 
 @click.command(

@@ -9,21 +9,41 @@ import click
 from pipeline.serve.options import examples, json_option, service, workspace_option
 
 
-@click.command("status", epilog=examples("evidence status", "evidence status --json"))
+@click.command(
+    "status",
+    epilog=examples(
+        "evidence status",
+        "evidence status s3://replays/2026/06/ --json",
+        "evidence status --metrics > /var/lib/node_exporter/evidence.prom",
+    ),
+)
+@click.argument("places", nargs=-1)
+@click.option("--metrics", is_flag=True, help="Prometheus text instead.")
 @workspace_option
 @json_option
-def status_command(workspace: Path | None, as_json: bool) -> None:
-    """Say which broadcasts are here, what was made of them and what is unfinished.
+def status_command(
+    places: tuple[str, ...], metrics: bool, workspace: Path | None, as_json: bool
+) -> None:
+    """Say which broadcasts are here, what was made of them, and what is not done and since when.
+
+    With PLACES, arrivals that wait there are counted as well.
 
     \b
     JSON fields: workspace, store, index, broadcasts (broadcast_id, day, release, counts),
-    unfinished, free_bytes.
+    unfinished, work (name, standing: waiting, quarantined, running, unfinished, on_air; age_s,
+    tries, error, message, hours), free_bytes.
     """
     from pipeline.serve.render import as_json as dump
-    from pipeline.serve.render import say, table
+    from pipeline.serve.render import clean, say, table
     from pipeline.serve.system import status
 
-    found = status(service(workspace).app)
+    app = service(workspace).app
+    if metrics:
+        from pipeline.serve.backlog import metrics as text
+
+        say(text(app, places).rstrip())
+        return
+    found = status(app, places)
     if as_json:
         say(dump(found))
         return
@@ -33,8 +53,19 @@ def status_command(workspace: Path | None, as_json: bool) -> None:
         for b in found["broadcasts"]
     ]
     table(("broadcast", "day", "release", "segments", "keyframes", "claims"), rows)
-    for name in found["unfinished"]:
-        say(f"unfinished: {name} (process it again to continue)")
+    for item in found["work"]:
+        age = "" if item["age_s"] is None else f", {_ago(item['age_s'])}"
+        say(clean(f"{item['standing']}{age}: {item['name']} {item['message'][:100]}".rstrip()))
+    if found["unfinished"]:
+        say("process unfinished ones again to continue")
+
+
+def _ago(seconds: int) -> str:
+    """An age for a person."""
+    for name, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {name}"
+    return f"{seconds} s"
 
 
 _COUNTS = ("transcribe", "keyframes", "claims")

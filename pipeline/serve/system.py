@@ -5,24 +5,23 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from pipeline.archive import broadcast_id_of
 from pipeline.bootstrap import Application, open_workspace
 from pipeline.errors import ConfigError, EvidenceError
 from pipeline.settings import SETTINGS_FILE, Settings
+from pipeline.standing import standings
 
 _MIN_MEMORY = 2 << 30
 
 
-def status(app: Application) -> dict[str, Any]:
-    """Broadcasts by the catalogue, those begun and not finished, and free disk."""
+def status(app: Application, places: Sequence[str] = ()) -> dict[str, Any]:
+    """Broadcasts by the catalogue, what is not done and since when, and free disk."""
     entries = sorted(app.archive.catalogue(), key=lambda e: (e.day, e.broadcast_id))
-    finished = {e.prefix for e in entries}
-    begun = {s.key.partition("/rev/")[0] for s in app.store.list("") if "/rev/" in s.key}
+    work = standings(app, places)
     return {
         "workspace": str(app.root),
         "store": app.settings.store.kind,
@@ -31,7 +30,8 @@ def status(app: Application) -> dict[str, Any]:
             {"broadcast_id": e.broadcast_id, "day": e.day, "release": e.release, "counts": e.counts}
             for e in entries
         ],
-        "unfinished": [broadcast_id_of(p) for p in sorted(begun - finished)],
+        "unfinished": [i.name for i in work if i.standing in ("running", "unfinished")],
+        "work": [item.model_dump(mode="json") for item in work],
         "free_bytes": shutil.disk_usage(app.root).free,
     }
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,11 +94,11 @@ class Readings:
             if decoded(data) is not None:
                 self._write(digest, data)
 
-    def all(self) -> Iterator[tuple[str, bytes]]:
-        """Every reading here with its digest, in order of the digests."""
-        if self.folder is not None and self.folder.is_dir():
-            for file in sorted(self.folder.glob("*.json")):
-                yield file.stem, file.read_bytes()
+    def found(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """The readings kept under these digests."""
+        for digest in digests:
+            if self.folder is not None and (file := self.folder / f"{digest}.json").is_file():
+                yield digest, file.read_bytes()
 
     def _write(self, digest: str, data: bytes) -> None:
         """Written whole or not at all."""

@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.command import env, evidence, short_broadcast, workspace
+from tests.command import evidence, short_broadcast, workspace
 from tests.media import master
+from tests.prefects import server
 
 
 @pytest.fixture(scope="module")
 def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A Prefect server; the environment that makes flows report to it."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    home = str(tmp_path_factory.mktemp("prefect"))
-    quiet = {"PREFECT_HOME": home, "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
-    program = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
-    server = subprocess.Popen(program, env=env(**quiet), stdout=subprocess.DEVNULL)
-    try:
-        wait_for(f"http://127.0.0.1:{port}/api/health")
-        yield quiet | {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def wait_for(url: str) -> None:
-    """Until it answers, for three minutes at most."""
-    for _ in range(360):
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.5)
-    raise AssertionError(f"{url} never answered")
+    with server(tmp_path_factory.mktemp("prefect")) as up:
+        yield up
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from pipeline.plan import STAGES, finish, run_stage
 from pipeline.runner import Request, publish, take_in
 from tests.on_air import END, Air, cut_up
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 FAST = Pace(every_s=0.05, patience_s=0.6, settle_s=0.1, seal_ms=10_000)
 QUIET = "[keyframes]\nocr = false\n"
 

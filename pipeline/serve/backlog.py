@@ -1,0 +1,65 @@
+"""The state of the work as Prometheus text: for a scraper of files, or a cron job that pushes it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.exposition import generate_latest
+
+from pipeline.bootstrap import Application
+from pipeline.ledger import Ledger
+from pipeline.standing import Item, standings
+
+
+def metrics(app: Application, places: Sequence[str] = ()) -> str:
+    """Gauges of what waits, runs, failed and is done; totals grow, so that rates can be taken."""
+    items, registry = standings(app, places), CollectorRegistry()
+    _count(items, registry)
+    counts = [entry.counts for entry in app.archive.catalogue()]
+    done = Gauge("evidence_broadcasts_done", "Broadcasts with a release.", registry=registry)
+    done.set(len(counts))
+    hours = Gauge(
+        "evidence_recorded_hours_done",
+        "Hours of broadcasts with a release; its rate is hours processed per hour.",
+        registry=registry,
+    )
+    hours.set(sum(one.get("duration_ms", 0) for one in counts) / 3_600_000)
+    failures = Gauge(
+        "evidence_failures", "Tries that failed, by error code.", ("code",), registry=registry
+    )
+    codes = Counter(
+        one.error for sheet in Ledger(app.store).sheets() for one in sheet.tries if one.error
+    )
+    for code, count in codes.items():
+        failures.labels(code).set(count)
+    return generate_latest(registry).decode()
+
+
+def _count(items: list[Item], registry: CollectorRegistry) -> None:
+    """How many of each standing, the oldest of each, hours that wait, and how far live lies back."""
+    number = Gauge("evidence_work", "Not yet done, by standing.", ("standing",), registry=registry)
+    oldest = Gauge(
+        "evidence_work_oldest_seconds",
+        "Longest since anything was known of one, by standing.",
+        ("standing",),
+        registry=registry,
+    )
+    for standing in ("waiting", "quarantined", "running", "unfinished", "on_air"):
+        of_it = [item for item in items if item.standing == standing]
+        number.labels(standing).set(len(of_it))
+        oldest.labels(standing).set(max((item.age_s or 0 for item in of_it), default=0))
+    backlog = Gauge(
+        "evidence_backlog_hours", "Recorded hours that wait, by size.", registry=registry
+    )
+    backlog.set(sum(item.hours for item in items if item.standing == "waiting"))
+    lag = Gauge(
+        "evidence_live_seal_age_seconds",
+        "On air: seconds since the last part was sealed.",
+        ("broadcast",),
+        registry=registry,
+    )
+    for item in items:
+        if item.standing == "on_air":
+            lag.labels(item.name).set(item.age_s or 0)

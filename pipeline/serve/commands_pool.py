@@ -1,0 +1,141 @@
+"""Commands for a pool of workers: deployments, workers, pausing, one broadcast spread over them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.serve.options import examples, json_option, service, workspace_option
+
+
+@click.command("work", epilog=examples("evidence flows work --workers 3"))
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--pool", default="evidence", show_default=True, help="Work pool.")
+def work_command(workers: int, pool: str) -> None:
+    """Make pool and deployments and run WORKERS workers here until stopped.
+
+    They take work from the server in PREFECT_API_URL, one thing each at a time. Any machine with
+    this program, the same settings and the same server may do the same.
+    """
+    from pipeline.serve.commands_flows import flow_named
+
+    raise click.exceptions.Exit(flow_named("work")(workers, pool))
+
+
+@click.command("deploy", epilog=examples("evidence flows deploy --limit 8"))
+@click.option("--pool", default="evidence", show_default=True, help="Work pool.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many runs in the pool.")
+@json_option
+def deploy_command(pool: str, limit: int | None, as_json: bool) -> None:
+    """Make the work pool and the deployments on the Prefect server, or bring them up to date.
+
+    \b
+    JSON: a list of deployments.
+    """
+    from pipeline.serve.commands_flows import flow_named
+    from pipeline.serve.render import as_json as dump
+    from pipeline.serve.render import say
+
+    found = flow_named("deploy")(pool, limit=limit)
+    say(dump(found) if as_json else "\n".join(found))
+
+
+@click.command("pause", epilog=examples("evidence flows pause", "evidence flows pause --off"))
+@click.option("--off", is_flag=True, help="Go on.")
+@click.option("--pool", default="evidence", show_default=True, help="Work pool.")
+@json_option
+def pause_command(off: bool, pool: str, as_json: bool) -> None:
+    """Hand out no more work of the pool; what runs is finished.
+
+    \b
+    JSON fields: pool, paused.
+    """
+    from pipeline.serve.commands_flows import flow_named
+    from pipeline.serve.render import as_json as dump
+    from pipeline.serve.render import say
+
+    flow_named("pause")(not off, pool)
+    say(dump({"pool": pool, "paused": not off}) if as_json else f"{pool}: paused {not off}")
+
+
+@click.command(
+    "spread",
+    epilog=examples(
+        "evidence flows work --workers 3 &",
+        "evidence flows spread s3://replays/2026/06/05/",
+    ),
+)
+@click.argument("recordings", nargs=-1, required=True)
+@click.option("--broadcast", "broadcast_file", type=click.Path(path_type=Path))
+@click.option("--part-s", type=click.IntRange(min=1), default=300, show_default=True)
+@click.option("--queue", default="", help="Work queue: its priority decides who comes first.")
+@click.option(
+    "--stall-s", type=float, default=1800, help="Wait so long for a part, then do it here."
+)
+@workspace_option
+@json_option
+def spread_command(
+    recordings: tuple[str, ...],
+    broadcast_file: Path | None,
+    part_s: int,
+    queue: str,
+    stall_s: float,
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
+    """Process RECORDINGS with the workers of the pool: parts of the sound, and the pictures.
+
+    The same bytes as `evidence process`; nothing is done twice. At most 25 parts a broadcast.
+
+    \b
+    JSON fields: as `evidence process`.
+    """
+    from pipeline.serve.commands_flows import flow_named
+    from pipeline.serve.render import as_json as dump
+    from pipeline.serve.render import say
+
+    works = service(workspace)
+    prefix = flow_named("spread")(
+        str(works.app.root),
+        list(recordings),
+        broadcast_file=str(broadcast_file) if broadcast_file else "",
+        part_ms=part_s * 1000,
+        queue=queue,
+        stall_s=stall_s,
+    )
+    shown = works.summary(works.app.archive.state_at(prefix))
+    say(dump(shown) if as_json else f"{shown['broadcast_id']}: release {shown['release']}")
+
+
+@click.command(
+    "maintain", epilog=examples("evidence flows maintain", "evidence flows maintain -n 50")
+)
+@click.option("-n", "size", type=click.IntRange(min=0), default=20, show_default=True)
+@click.option("--seed", default="", help="Chooses the sample; else the day does.")
+@workspace_option
+@json_option
+def maintain_command(size: int, seed: str, workspace: Path | None, as_json: bool) -> None:
+    """Look after the workspace: index in step with the store, a sample read whole, retention, notices.
+
+    Exit code 10 when something stored is not as it was, or is kept too short.
+
+    \b
+    JSON fields: broadcasts, reconciled, verified, released, findings (broadcast_id, code, detail).
+    """
+    from pipeline.serve.commands_flows import flow_named
+    from pipeline.serve.render import as_json as dump
+    from pipeline.serve.render import clean, say
+
+    found = flow_named("maintain")(str(service(workspace).app.root), size=size, seed=seed)
+    if as_json:
+        say(dump(found))
+    else:
+        say(
+            f"{found['broadcasts']} broadcasts, {found['reconciled']} brought into step, "
+            f"{found['verified']} read whole, {found['released']} past their retention"
+        )
+        for one in found["findings"]:
+            say(clean(f"{one['code']}: {one['broadcast_id']}: {one['detail']}"))
+    if found["findings"]:
+        raise click.exceptions.Exit(10)
