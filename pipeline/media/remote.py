@@ -21,8 +21,11 @@ from pipeline.model import PacketIndex, Recording, RecordingPart
 from pipeline.ports import ObjectStore
 
 _BLOCK_BYTES = 256 << 10
-_TAIL_BYTES = 256 << 10
+_EDGE_BYTES = 64 << 10
+"""Read before and after the span's groups, for sound that lies beside its pictures."""
+_KEY_SHARE = 0.4
 """Of the group after the span: its key packet is read to know that it is one."""
+_FREE_HEAD_BYTES = 16
 _BY_BYTES = ("flv", "mpegts", "hls")
 """Containers that are entered by a byte of the packet index, and only where no clock jumps."""
 
@@ -42,6 +45,7 @@ class RemotePart:
         span: tuple[int, int] | None,
         blocks: Path,
         spool: IO[bytes],
+        free: tuple[int, int] | None = None,
     ) -> None:
         self.name = part.name
         self._store = store
@@ -49,12 +53,14 @@ class RemotePart:
         self._span = span
         self._blocks = blocks / part.sha256
         self._spool = spool
+        self._free = free
+        self._size = part.size_bytes if free is None or span is None else span[1]
         self._etag = ""
         self._fetched = False
 
     def stat(self) -> _Stat:
-        """Its size."""
-        return _Stat(self._part.size_bytes)
+        """Its size; what lies behind the span of a fragmented MP4 is left out."""
+        return _Stat(self._size)
 
     def open(self, mode: str = "rb") -> _RemoteFile:
         """Open it for reading."""
@@ -66,13 +72,17 @@ class RemotePart:
 
     def read(self, at: int, size: int) -> bytes:
         """Up to ``size`` bytes at a position, from whichever piece holds them."""
-        size = min(size, self._part.size_bytes - at)
+        size = min(size, self._size - at)
         if size <= 0:
             return b""
+        if self._free is not None and self._free[0] <= at < self._free[1]:
+            return _free_box(*self._free, at, min(size, self._free[1] - at, _BLOCK_BYTES))
         if self._span is not None and self._span[0] <= at < self._span[1]:
             return self._of_span(at, min(size, self._span[1] - at))
         number = at // _BLOCK_BYTES
         inside = at - number * _BLOCK_BYTES
+        if self._free is not None and at < self._free[0]:
+            size = min(size, self._free[0] - at)
         return self._block(number)[inside : inside + size]
 
     def _of_span(self, at: int, size: int) -> bytes:
@@ -99,6 +109,12 @@ class RemotePart:
             found = self._store.stat(self._part.key)
             self._etag = found.etag if found is not None else ""
         return self._store.read(self._part.key, start=start, end=end, if_match=self._etag)
+
+
+def _free_box(start: int, end: int, at: int, size: int) -> bytes:
+    """Bytes of a stretch that is declared free space (ISO/IEC 14496-12, 8.1.2)."""
+    head = b"\0\0\0\x01free" + (end - start).to_bytes(8, "big")
+    return head[at - start : at - start + size] or bytes(size)
 
 
 class _RemoteFile(io.RawIOBase):
@@ -162,24 +178,44 @@ def remote_source(
     with ExitStack() as stack:
         parts: list[Any] = []
         for number, part in enumerate(recording.parts):
-            spool = stack.enter_context(tempfile.TemporaryFile(dir=cache))
-            span = spans.get(number)
-            parts.append(RemotePart(store, part, span=span, blocks=cache, spool=spool))
+            span, spool = spans.get(number), stack.enter_context(tempfile.TemporaryFile(dir=cache))
+            free = _free(index, span)
+            parts.append(RemotePart(store, part, span=span, blocks=cache, spool=spool, free=free))
         found = cast(Sequence[Path], parts)
         yield source_of(found, container=recording.container, file_name=recording.file_name)
 
 
+def _free(index: PacketIndex, span: tuple[int, int] | None) -> tuple[int, int] | None:
+    """Fragments between the first and those of the span, through which FFmpeg would walk."""
+    if index.container != "fmp4" or span is None:
+        return None
+    start = index.gops[0].byte_end
+    return (start, span[0]) if span[0] - start >= _FREE_HEAD_BYTES else None
+
+
 def spans_of(index: PacketIndex, span_ms: tuple[int, int]) -> dict[int, tuple[int, int]]:
-    """The bytes of each part that a span needs: its groups, one before, and the next one's key."""
-    gops = index.gops
+    """The bytes of each part that a span needs: its groups, and a little beside them.
+
+    Where a container is entered by bytes, the reader begins one group early; a fragmented MP4 is
+    read by whole fragments.
+    """
+    gops, whole = index.gops, index.container == "fmp4"
     first = max((n for n, g in enumerate(gops) if g.start_ms <= span_ms[0]), default=0)
     last = next((n for n, g in enumerate(gops) if g.start_ms >= span_ms[1]), len(gops))
+    early = index.container in _BY_BYTES or whole
     spans: dict[int, tuple[int, int]] = {}
-    for gop in gops[max(0, first - 1) : last]:
+    for gop in gops[max(0, first - early) : last + (whole and last < len(gops))]:
         low, high = spans.get(gop.part, (gop.byte_start, gop.byte_end))
         spans[gop.part] = (min(low, gop.byte_start), max(high, gop.byte_end))
-    if last < len(gops) and gops[last].part in spans:
+    if not whole and last < len(gops) and gops[last].part in spans:
         low, high = spans[gops[last].part]
-        tail = min(gops[last].byte_end, gops[last].byte_start + _TAIL_BYTES)
+        size = gops[last].byte_end - gops[last].byte_start
+        tail = gops[last].byte_start + min(size, max(_EDGE_BYTES, round(size * _KEY_SHARE)))
         spans[gops[last].part] = (low, max(high, tail))
-    return {part: (0 if low < _BLOCK_BYTES else low, high) for part, (low, high) in spans.items()}
+    edge = 0 if early else _EDGE_BYTES
+    return {part: (_low(low - edge), high) for part, (low, high) in spans.items()}
+
+
+def _low(start: int) -> int:
+    """A span that begins near the file's begin is read from there: one read and not two."""
+    return 0 if start < _BLOCK_BYTES else start

@@ -12,16 +12,15 @@ from pipeline.media.remote import spans_of
 from pipeline.model import Gop, PacketIndex, Recording, RecordingPart
 from pipeline.provenance import sha256_file
 from tests import media as made
+from tests.command import EXAMPLES
 from tests.faults import FaultProxy
 from tests.services import needed, s3_settings, s3_store
 
 pytestmark = pytest.mark.services
-SPAN = (31_000, 37_000)
+SPAN = (121_000, 131_000)
 
 
-@pytest.fixture(scope="module")
-def master(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made.master(tmp_path_factory.mktemp("master") / "m.mp4", seconds=60)
+MASTER = EXAMPLES / "zh01" / "recording.mp4"
 
 
 def stored(path: Path, store) -> tuple[Recording, PacketIndex, media.MediaSource]:  # type: ignore[no-untyped-def]
@@ -48,12 +47,12 @@ def stored(path: Path, store) -> tuple[Recording, PacketIndex, media.MediaSource
 
 
 @pytest.mark.parametrize("form", made.FORMS)
-def test_the_same_clip_with_one_read_an_object(master: Path, form: str, tmp_path: Path) -> None:
+def test_the_same_clip_with_one_read_an_object(form: str, tmp_path: Path) -> None:
     with FaultProxy(needed("EVIDENCE_TEST_S3_ENDPOINT")) as proxy:
         store = s3_store(
             s3_settings(bucket=f"remote-{uuid.uuid4().hex[:8]}", endpoint_url=proxy.url)
         )
-        recording, index, local = stored(made.contained(master, tmp_path / "in", form), store)
+        recording, index, local = stored(made.contained(MASTER, tmp_path / "in", form), store)
         whole = media.cut(
             local, start_ms=SPAN[0], end_ms=SPAN[1], out=tmp_path / "whole.mp4", index=index
         )
@@ -85,8 +84,15 @@ def test_the_span_reads_whole_groups_and_no_more() -> None:
         for n in range(60)
     ]  # fmt: skip
     index = PacketIndex(recording_id="r", container="mp4", gops=tuple(gops))
-    key = 256 << 10
-    assert spans_of(index, (10_000, 15_000)) == {0: (9 * mega, 15 * mega + key)}
+    key, edge = round(mega * 0.4), 64 << 10
+    assert spans_of(index, (10_000, 15_000)) == {0: (10 * mega - edge, 15 * mega + key)}
     assert spans_of(index, (0, 500)) == {0: (0, mega + key)}
-    assert spans_of(index, (28_500, 31_500)) == {0: (27 * mega, 30 * mega), 1: (0, 2 * mega + key)}
-    assert spans_of(index, (59_500, 60_000)) == {1: (28 * mega, 30 * mega)}
+    assert spans_of(index, (29_500, 31_500)) == {
+        0: (29 * mega - edge, 30 * mega),
+        1: (0, 2 * mega + key),
+    }
+    assert spans_of(index, (59_500, 60_000)) == {1: (29 * mega - edge, 30 * mega)}
+    by_bytes = index.model_copy(update={"container": "flv"})
+    assert spans_of(by_bytes, (10_000, 15_000)) == {0: (9 * mega, 15 * mega + key)}
+    fragments = index.model_copy(update={"container": "fmp4"})
+    assert spans_of(fragments, (10_000, 15_000)) == {0: (9 * mega, 16 * mega)}
