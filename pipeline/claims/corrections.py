@@ -8,18 +8,22 @@ from decimal import Decimal
 
 from pipeline.claims.candidates import Candidate, LineReading, read_line
 from pipeline.claims.compiled import RuleBook
+from pipeline.claims.contrast import contrasted
 from pipeline.claims.shape import shape_of
 from pipeline.claims.standing import Mark
 from pipeline.claims.values import Setting
 from pipeline.model import Claim, Line
 
 _BARE = re.compile(r"(?:应该)?(?P<s>(?:是|改成|变成|it's |is |to )#)(?=[,。!. ]|$)")
-_EARLIER = re.compile(r"上次|刚才|刚刚|刚说|之前|(?:昨天|上一?场)(?!卖|[^,。]{0,3}#)|monday|last|earlier")
+_EARLIER = re.compile(
+    r"上次|刚才|刚刚|刚说|之前|(?:昨天|上一?场)(?!卖|[^,。]{0,3}#)|monday|last|earlier"
+)
 _LOOK_BACK_MS = 20 * 60_000
 
 
 def settle(reading: LineReading, *, book: RuleBook, setting: Setting) -> LineReading:
-    """Within one utterance only the final value of a type stands."""
+    """What the line denies beside its claims; of a corrected type only the final value stands."""
+    reading = contrasted(reading)
     marks = [m for m in reading.cues.marks if m.kind == "correction"]
     if not marks:
         return reading
