@@ -9,6 +9,7 @@ in the catalogue by the time of the switch; the comparison that ends a rebuild f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal, NamedTuple
 
 from pipeline.archive import Archive, Listed, State, broadcast_day
@@ -21,7 +22,7 @@ from pipeline.errors import (
     ObjectMissing,
     TooManyChanges,
 )
-from pipeline.index.documents import Document
+from pipeline.index.documents import UNDATED, Document
 from pipeline.model import Frozen
 from pipeline.ports import EvidenceIndex, Held
 
@@ -32,6 +33,8 @@ Publish = Callable[[State], int]
 Progress = Callable[[int, int], None]
 """Broadcasts done, broadcasts in all (as far as is known)."""
 
+_LONGEST_LIVE_DAYS = 3
+"""Words of a broadcast on air are in no catalogue; left over for longer, they are surplus."""
 _UNREADABLE = (IntegrityError, NotFound, ObjectMissing)
 
 
@@ -252,8 +255,9 @@ class _Comparison:
             if entry.broadcast_id not in self._skip and not _in_step(found, entry.release):
                 yield from self._confirmed(day, entry, found)
         for name, found in held.items():
-            self.compared += 1
-            yield from self._surplus(day, name, found)
+            if not _on_air(day, found):
+                self.compared += 1
+                yield from self._surplus(day, name, found)
 
     def _confirmed(self, day: str, entry: Listed, found: Held | None) -> Iterator[_Difference]:
         """The state decides: the catalogue may list a release that was followed by another."""
@@ -298,6 +302,13 @@ def _difference(
         indexed=found.newest_release if found else 0,
     )
     return _Difference(change, state)
+
+
+def _on_air(day: str, found: Held) -> bool:
+    """Whether these are words of a broadcast that goes on: no release has been made of it yet."""
+    if found.newest_release or day == UNDATED:
+        return False
+    return date.fromisoformat(day) >= datetime.now(UTC).date() - timedelta(days=_LONGEST_LIVE_DAYS)
 
 
 def _in_step(found: Held | None, release: int) -> bool:

@@ -10,6 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_what_is_processed_while_a_rebuild_runs_is_in_the_new_index(
 
 
 def test_a_day_that_left_the_catalogue_is_dropped(works: Service) -> None:
-    stray = Document(doc_id="x/s0", kind="line", broadcast_id="x", text="藏青", day=JULY)
+    stray = Document(doc_id="x/s0", kind="line", broadcast_id="x", text="藏青", day=JULY, release=1)
     works.app.index.put([stray])
     assert found(works, "藏青") == ["b1", "b2", "b3", "x"]
     works.rebuild()
@@ -154,7 +155,7 @@ def test_reconcile_finds_every_way_to_differ_and_changes_nothing_unasked(
     index.drop("b1", keep=kept)  # incomplete: its summary and most lines are gone
     old = Document(doc_id="b3/s0", kind="line", broadcast_id="b3", text="旧", day=JUNE, release=0)
     index.put([old])  # one document of an older release
-    stray = Document(doc_id="x/s0", kind="line", broadcast_id="x", text="藏青", day=JULY)
+    stray = Document(doc_id="x/s0", kind="line", broadcast_id="x", text="藏青", day=JULY, release=1)
     index.put([stray])
     dry = works.reconcile()
     told = [(c.day, c.broadcast_id, c.kind, c.catalogued, c.indexed) for c in dry.changes]
@@ -162,7 +163,7 @@ def test_reconcile_finds_every_way_to_differ_and_changes_nothing_unasked(
         (MAY, "b1", "incomplete", 2, 2),
         (MAY, "b2", "missing", 1, 0),
         (JUNE, "b3", "incomplete", 1, 1),
-        (JULY, "x", "surplus", 0, 0),
+        (JULY, "x", "surplus", 0, 1),
     ]
     assert (dry.compared, dry.share_pm, dry.applied) == (4, 1000, 0)
     assert works.reconcile().changes == dry.changes
@@ -173,6 +174,16 @@ def test_reconcile_finds_every_way_to_differ_and_changes_nothing_unasked(
     assert done.applied == 4
     assert works.reconcile().changes == ()
     assert found(works, "藏青") == ["b1", "b2", "b3"]
+
+
+def test_words_of_a_broadcast_on_air_are_left_alone(works: Service) -> None:
+    today = datetime.now(UTC).date()
+    for age, day in ((1, today - timedelta(days=1)), (9, today - timedelta(days=9))):
+        values = {"doc_id": f"on{age}/s0", "kind": "line", "broadcast_id": f"on{age}"}
+        works.app.index.put([Document(**values, text="直播中", day=day.isoformat())])
+    assert [c.broadcast_id for c in works.reconcile().changes] == ["on9"]
+    works.reconcile(apply=True, force_share=True)
+    assert found(works, "直播中") == ["on1"]
 
 
 def test_an_amended_broadcast_that_moved_to_another_day_is_there_once(
