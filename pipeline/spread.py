@@ -10,7 +10,7 @@ the stage that joins them hears only what is in none of them, and gives the same
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.bootstrap import Application
@@ -22,9 +22,11 @@ from pipeline.plan import sources, workplace
 from pipeline.provenance import canonical_bytes
 from pipeline.transcribe.readings import Readings, salt_of
 from pipeline.transcribe.run import Listening
+from pipeline.transcribe.sounds import BYTES_PER_MS, Sounds, sweep
 
 MOST_PARTS = 24
 """With the other objects of a broadcast these stay below forty."""
+_SOUND = "sound"
 PART_MS = 300_000
 """Sound that takes about a minute to recognise on one processor with the base model."""
 
@@ -56,14 +58,12 @@ def hear_part(app: Application, prefix: str, *, number: int, count: int, by: str
     if app.store.stat(key) is not None:
         return len(_read(app, key))
     listening = Listening(revision.broadcast, app.transcriber, app.settings.transcribe, folder)
-    digests: list[str] = []
-    with sources(context, revision.recordings) as found:
-        for source, low, high in _stretches(revision, found, number=number, count=count):
-            try:
-                blocks = media.audio_blocks(source)
-                digests += listening.hear_between(blocks, low_ms=low, high_ms=high)
-            except NoAudio:
-                continue
+    sounds = _sounds(app, revision, folder)
+    digests = [
+        digest
+        for recording, low, high in _stretches(revision, number=number, count=count)
+        for digest in listening.hear_chunks(sounds.chunks(recording, low_ms=low, high_ms=high))
+    ]
     readings = {name: json.loads(data) for name, data in listening.cache.found(digests)}
     body = canonical_bytes({"schema_version": 1, "by": by, "readings": readings})
     retain = retain_until(revision, retention_days=app.settings.retention_days)
@@ -101,19 +101,36 @@ def _read(app: Application, key: str) -> Mapping[str, bytes]:
     return {name: canonical_bytes(reading) for name, reading in found.items()}
 
 
-def _stretches(
-    revision: Revision, found: list[media.MediaSource], *, number: int, count: int
-) -> list[tuple[media.MediaSource, int, int]]:
+def _sounds(app: Application, revision: Revision, folder: Path) -> Sounds:
+    """The chunks of the broadcast on this machine, cut now unless that was done."""
+    sweep(app.scratch, name=_SOUND)
+    kept = Sounds(folder / _SOUND)
+    if kept.ready:
+        return kept
+    app.require_disk(BYTES_PER_MS * sum(r.duration_ms for r in revision.recordings))
+    with sources(app.context(), revision.recordings) as found:
+        kept.ensure(map(_blocks, found), max_ms=app.settings.transcribe.chunk_max_ms)
+    return kept
+
+
+def _blocks(source: media.MediaSource) -> Iterator[media.AudioBlock]:
+    try:
+        yield from media.audio_blocks(source)
+    except NoAudio:
+        return
+
+
+def _stretches(revision: Revision, *, number: int, count: int) -> list[tuple[int, int, int]]:
     """The part's stretch in each recording that it touches: all recordings, end to end."""
-    sounding = [(r, s) for r, s in zip(revision.recordings, found, strict=True) if r.has_audio]
-    total = sum(r.duration_ms for r, _ in sounding)
+    sounding = [(n, r.duration_ms) for n, r in enumerate(revision.recordings) if r.has_audio]
+    total = sum(length for _, length in sounding)
     low, high = total * (number - 1) // count, total * number // count
     stretches, before = [], 0
-    for recording, source in sounding:
-        after = before + recording.duration_ms
+    for recording, length in sounding:
+        after = before + length
         if low < after and high > before:
             # What lies past the measured end of a recording belongs to its last part.
             end = high - before if high < after else 1 << 62
-            stretches.append((source, max(0, low - before), end))
+            stretches.append((recording, max(0, low - before), end))
         before = after
     return stretches

@@ -39,7 +39,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "review": ("commands_review", "Hear doubtful claims and decide them."),
     "access": ("commands_access", "Give, list and take back access to the desk."),
     "rules": ("commands_rules", "List, test, try and explain the rules."),
-    "plan": ("commands_flows", "Say what a run over many broadcasts would do."),
+    "plan": ("commands_plan", "Say what a run over many broadcasts would do."),
     "flows": ("commands_flows", "Run broadcasts as Prefect flows: one, many, or as they land."),
 }
 

@@ -19,6 +19,7 @@ def plan(
     times_real: float,
     mbit_s: float,
     within_h: float,
+    price_h: float = 0,
 ) -> dict[str, Any]:
     """Every arrival with its standing, and hours and machines for those that wait.
 
@@ -28,6 +29,7 @@ def plan(
         times_real: Recorded hours one machine processes in an hour.
         mbit_s: Bit rate of the recordings, Mbit/s; hours are sizes over this rate.
         within_h: Hours the whole may take.
+        price_h: Price of a machine hour.
 
     Raises:
         InputError: no such folder. StoreUnavailable, AccessDenied.
@@ -47,13 +49,21 @@ def plan(
         )
     to_do = sum(row["media_bytes"] for row in rows if row["standing"] == "waiting")
     hours = to_do * 8 / (mbit_s * 1e6) / 3600
-    machine_h = hours / times_real
     standings = [row["standing"] for row in rows]
     return {
         "places": rows,
         **{name: standings.count(name) for name in ("waiting", "done", "quarantined")},
         "media_bytes": to_do,
+        **effort(hours, times_real=times_real, within_h=within_h, price_h=price_h),
+    }
+
+
+def effort(hours: float, *, times_real: float, within_h: float, price_h: float) -> dict[str, Any]:
+    """What so many recorded hours take: machine hours, machines within a time, cost."""
+    machine_h = hours / times_real
+    return {
         "recorded_hours": round(hours, 2),
         "machine_hours": round(machine_h, 2),
         "machines": math.ceil(machine_h / within_h),
+        "cost": round(machine_h * price_h, 2),
     }

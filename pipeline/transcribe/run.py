@@ -9,7 +9,7 @@ hash of its sound, so that a killed run continues and ends with the same bytes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice, takewhile
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,18 +104,9 @@ class Listening:
             readings = iter(self._read([one for one in batch if isinstance(one, Chunk)]))
             yield [Item(one, next(readings) if isinstance(one, Chunk) else None) for one in batch]
 
-    def hear_between(self, blocks: Iterable[AudioLike], *, low_ms: int, high_ms: int) -> list[str]:
-        """Recognise the chunks that begin in ``[low_ms, high_ms)``, and keep their readings.
-
-        The sound must come from its beginning: where chunks begin depends on all before.
-        The digests of their sounds, in order.
-        """
-        found = cut(blocks, vad=SileroVad(), max_ms=self.settings.chunk_max_ms)
-        chunks = (one for one in found if isinstance(one, Chunk))
-        wanted = (
-            c for c in takewhile(lambda c: c.start_ms < high_ms, chunks) if c.start_ms >= low_ms
-        )
-        digests: list[str] = []
+    def hear_chunks(self, chunks: Iterable[Chunk]) -> list[str]:
+        """Recognise chunks and keep their readings; the digests of their sounds, in order."""
+        wanted, digests = iter(chunks), list[str]()
         while batch := list(islice(wanted, 2 * self.settings.batch_chunks)):
             self._read(batch)
             digests += [self.cache.digest(chunk) for chunk in batch]

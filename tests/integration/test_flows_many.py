@@ -86,3 +86,10 @@ def test_plan_names_what_is_wrong_with_a_place(tmp_path: Path):
         failed = evidence("plan", place, "-w", here, "--json")
         assert failed.code == 4
         assert place in failed.error["message"] or "ftp" in failed.error["message"]
+
+
+def test_plan_tells_the_machines_for_so_many_a_day():
+    found = evidence("plan", "--a-day", "1000", "--price-h", "0.5", "--json").json
+    assert (found["recorded_hours"], found["machine_hours"]) == (4000, 816.33)
+    assert (found["machines"], found["cost"]) == (35, 408.16)
+    assert evidence("plan").code == 2
