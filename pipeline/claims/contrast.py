@@ -21,6 +21,9 @@ _DENIED = re.compile(
 _LACKING = re.compile(
     r"(?:也|更)?(?P<s>(?:没有|没|不含|不加|不带|不放|不掺|不用)(?P<x>[\u4e00-\u9fffa-z]{1,5}?))(?:的|哦|啊|哈|呢|呀)*$"
 )
+_WITHOUT = re.compile(
+    r"(?P<s>(?P<x>[\u4e00-\u9fff]{1,5}?)(?:是|都|就|这次|今天)?(?:没有|不送|不含|不配|没配|没带)(?:了|的)?)(?:哦|啊|哈|呢)*$"
+)
 _NO_THING = re.compile(
     r"^$|^[我你您他她它谁大家人咱每很太挺更不没这啥哪么为因所就都也只光单白要让拿卖说讲吹骗怪问事便贵好坏假瑕一越变垫刚光白]"
     r"|问题|办法|毛病|意思|关系|开玩笑|故意|什么|时候|道理|必要|得说|得讲|骗|吹|而已|[了过着]$"
@@ -53,13 +56,16 @@ def _denial(
     text = reading.shape.text
     words = _DENIED.match(text, clause.start, clause.end)
     lacking = None if words else _LACKING.match(text, clause.start, clause.end)
-    match = words or lacking
+    without = None if words or lacking else _WITHOUT.match(text, clause.start, clause.end)
+    match = words or lacking or without
     if match is None or _NO_THING.search(match["x"]) or _taken(reading, clause, kept):
         return None
     beside = [c for c in kept if before.start <= c.start < before.end]
     beside = [c for c in beside if c.rule.rule.type in _TYPES]
     if lacking:
         beside = [c for c in beside if c.touch.polarity == "negate" or c.rule.rule.type == "gift"]
+    if without:
+        beside = [c for c in beside if c.rule.rule.type == "gift"]
     return _denied(reading, beside[-1], match) if beside else None
 
 

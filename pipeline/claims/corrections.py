@@ -16,7 +16,7 @@ from pipeline.model import Claim, Line
 
 _BARE = re.compile(r"(?:应该)?(?P<s>(?:是|改成|变成|it's |is |to )#)(?=[,。!. ]|$)")
 _EARLIER = re.compile(
-    r"上次|刚才|刚刚|刚说|之前|(?:昨天|上一?场)(?!卖|[^,。]{0,3}#)|monday|last|earlier"
+    r"上次|刚才|刚刚|刚说|之前|(?:昨天|上[一#]?场)(?!卖|[^,。]{0,3}#)|monday|last|earlier"
 )
 _LOOK_BACK_MS = 20 * 60_000
 
