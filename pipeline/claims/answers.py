@@ -15,10 +15,36 @@ _ANSWER_ZH = re.compile(
     r"(?P<s>(?P<no>不是|没有|没|不能|不可以|不会|不行|不含|不带|不用|不支持)|(?P<yes>是的|对的|对|有|可以|能用|能|会|含|送|是))"
     r"(?P<tail>哦|的|啊|呀|哈|呢|滴|哒|亲|嘛)*(?=[,。! ]|$)"
 )
-_ANSWER_EN = re.compile(
-    r"(?P<s>(?P<no>no|nope|it doesn't|it does not|they don't|it isn't|it's not|not at all)"
-    r"|(?P<yes>yes|yeah|yep|it does|they do|it is|absolutely))(?=[,.!]|$)"
+_CALLED = (
+    r"(?:(?:oh|well|um|uh|ah|ha|honestly|sweetie|honey|hon|dear|love|darling|hmm|ooh|look|so|now|bro|man|dude|god|lord|"
+    r"heavens|goodness|sorry|listen)[,.! ]+)*"
 )
+_NO = (
+    r"no way|no chance|not a chance|not on your life|not (?:at all|even close|really|any ?more|so much(?: as one)?|one|a bit|"
+    r"a (?:single one|drop|trace|scrap))|(?:absolutely|definitely|certainly|of course) not|(?:i'm )?afraid not|'fraid not|"
+    r"sadly not|hard (?:no|nope)|that's (?:a|an) (?:hard |big |firm |absolute )?(?:no|nope)|never(?: ever)?|none(?: at all)?|"
+    r"far from it|i wish|don't you dare|please don't|i wouldn't|(?:it|they|you|she) (?:doesn't|does not|don't|do not|isn't|"
+    r"is not|aren't|won't|can't|cannot|didn't|hasn't|haven't)|(?:it's|they're) not|nope|nah|naw|no"
+)
+_YES = (
+    r"(?:it|they|you|we|that) (?:sure |really |certainly )?(?:does|do|is|are|can|will|has|have)|sure (?:does|do|is|are|can|will)|"
+    r"(?:yes|yeah) indeed|you bet|absolutely|definitely|certainly|of course|totally|very much so|indeed|knock yourself out|"
+    r"go for it|that's right|spot on|exactly|sure|yes|yeah|yep|yup"
+)
+_ANSWER_EN = re.compile(
+    rf"(?:^|(?<=[.!?] )(?=that's an? |{_CALLED}(?:no|yes|nope|yep)[,.!]))(?:{_CALLED})"
+    rf"(?P<s>(?:(?P<no>{_NO})|(?P<yes>{_YES}))(?:,? (?:i'm (?:sorry to say|afraid)|sorry|dear|love|honey|hon|darling|sadly|"
+    r"thankfully|ma'am|sir|my love|i promise))?)(?=[,.!?]|$)"
+)
+_ASKS = re.compile(
+    r"^(?:(?:hey|hi|so|and|but|ok|okay|wait|please|um|question|[a-z]+),? )??"
+    r"(?:(?:any chance|is it true|do you know if|does anyone know if|can you tell (?:me|us) if|wondering if|i wonder if|"
+    r"what about|how about)(?: that)? )?"
+    r"(?:do|does|did|is|are|was|were|can|could|will|would|has|have|had|should) "
+    r"(?:(?:they|it|these|this|those|that|there|you|i|we|one|any of (?:it|them)) |the )?"
+)
+_CHANCE = re.compile(r"^(?:any chance|what about|how about)(?: that)? |^any |^got (?:any )?")
+_FRAMES_EN = ("{}", "it's {}", "it has {}", "it can {}", "they {}")
 _QUESTION_WORDS = re.compile(r"(?:吗|么|嘛|呢|吧|不|没有|没|咯|啊)[?]*$")
 _A_NOT_A = re.compile(r"([\u4e00-\u9fff])[不没]\1")
 _HAVE_NOT = re.compile(r"有没有|是不是|能不能|会不会|可不可以|可以不可以")
@@ -29,16 +55,17 @@ def resolve_answer(
 ) -> LineReading:
     """The reading with the claim a bare answer makes, if the line before was a question."""
     shape = reading.shape
-    pattern = _ANSWER_ZH if shape.chinese else _ANSWER_EN
-    answer = pattern.match(shape.text)
-    if answer is None or before is None or not _asked(before):
+    answer = _ANSWER_ZH.match(shape.text) if shape.chinese else _ANSWER_EN.search(shape.text)
+    question = _own_question(shape.text, answer) if answer and not shape.chinese else ""
+    if answer is None or not (question or (before is not None and _asked(before))):
         return reading
-    if shape.chinese and answer["echo"] and answer["echo"] not in before.shape.text:
+    question = question or (before.shape.text if before else "")
+    if shape.chinese and answer["echo"] and answer["echo"] not in question:
         return reading
     start, end = answer.span("s")
     if answer.groupdict().get("tail"):
         end = answer.end()
-    asked = _asked_for(before.shape.text, book, setting)
+    asked = _asked_for(question, book, setting)
     if asked is None or any(_same(asked, k) for k in reading.kept):
         return reading
     kept = tuple(k for k in reading.kept if not (k.learned and k.start < end and k.end > start))
@@ -57,14 +84,24 @@ def resolve_answer(
     )
 
 
+def _own_question(text: str, answer: re.Match[str]) -> str:
+    """The question that stands before the answer in the same line (Waterproof? Nope.)."""
+    found = re.search(r"([^.!?]+)\? $", text[: answer.start()])
+    return found[1].strip() if found else ""
+
+
 def _asked_for(question: str, book: RuleBook, setting: Setting) -> Candidate | None:
     """The claim that a plain yes would make; a bare noun is tried as 没有 + noun."""
     asked = _as_statement(question)
-    found = read_line(shape_of(asked), before="", book=book, setting=setting).kept
-    if found:
-        return found[-1]
+    for frame in _FRAMES_EN if asked.isascii() else ("{}",):
+        text = frame.format(asked)
+        found = read_line(shape_of(text), before="", book=book, setting=setting).kept
+        if found:
+            return found[-1]
     noun = asked.removeprefix("有").removeprefix("是").removeprefix("会").rstrip("的")
-    denied = ("没有" + noun, "不" + noun, "不是" + noun) if noun and not noun.isascii() else ()
+    denied: tuple[str, ...] = ("没有" + noun, "不" + noun, "不是" + noun) if noun else ()
+    if noun.isascii():
+        denied = (f"there's no {noun}",)
     for text in denied:
         for candidate in read_line(shape_of(text), before="", book=book, setting=setting).kept:
             if candidate.touch.polarity == "negate":
@@ -91,9 +128,8 @@ def _as_statement(text: str) -> str:
     text = text.replace("#", "1")
     text = _HAVE_NOT.sub(lambda m: m[0][0] if m[0][0] != "可" else "可以", text)
     text = _A_NOT_A.sub(r"\1", text)
-    text = re.sub(
-        r"^(?:do|does|is|are|can|will|has|have) (?:they |it |these |this |the |you )?", "", text
-    )
+    shorter = _ASKS.sub("", text)
+    text = shorter if shorter != text else _CHANCE.sub("", text)
     return _QUESTION_WORDS.sub("", text.rstrip("? "))
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pipeline.claims.compiled import RuleBook, RunRule
 from pipeline.claims.gates import grams_of
-from pipeline.claims.learned import Doubt, Learned, Opinion
+from pipeline.claims.learned import Learned, Opinion, View
 from pipeline.claims.shape import Clause, Shape
 from pipeline.claims.standing import DROPS, LineCues, Mark, Touch
 from pipeline.claims.values import Found, Setting, fill, items, pairs
@@ -29,10 +29,12 @@ class Candidate(NamedTuple):
     touch: Touch
     value: Value
     marks: tuple[Mark, ...]
-    doubt: Doubt = ""
-    """What the classifier holds against it."""
+    view: View = ""
+    """What the classifier holds of it."""
     learned: bool = False
     """Whether the classifier found it, not a rule's wording."""
+    heard: bool = False
+    """Whether the line was recognised: its 吗 may be a 嘛, its question mark a guess."""
 
     @property
     def start(self) -> int:
@@ -47,9 +49,11 @@ class Candidate(NamedTuple):
     @property
     def dropped_by(self) -> str:
         """The cue kind that keeps it from being a claim; empty when it stands."""
-        immune = self.rule.rule.immune
+        immune: tuple[str, ...] = self.rule.rule.immune
+        if self.heard and self.view == "sure":
+            immune = (*immune, "question")
         kind = next((m.kind for m in self.marks if m.kind in DROPS and m.kind not in immune), "")
-        return kind or ("unlikely" if self.doubt == "unlikely" else "")
+        return kind or ("unlikely" if self.view == "unlikely" else "")
 
 
 class LineReading(NamedTuple):
@@ -62,8 +66,9 @@ class LineReading(NamedTuple):
 
 
 def read_line(
-    shape: Shape, *, before: str, book: RuleBook, setting: Setting, learned: Learned | None = None
-) -> LineReading:
+    shape: Shape, *, before: str, book: RuleBook, setting: Setting,
+    learned: Learned | None = None, heard: bool = False,
+) -> LineReading:  # fmt: skip
     """The claims of a line and those that were dropped; ``before`` is the previous shape.
 
     With a classifier, what a rule sees but nobody would promise is dropped, and clauses that no
@@ -77,8 +82,9 @@ def read_line(
             found += _by_rule(rule, shape, cues, before=before, setting=setting)
     if learned is not None and shape.clauses:
         opinion = learned.opinion(shape, before=before)
-        found = [c._replace(doubt=opinion.doubt(c.rule.rule.type, c.start, c.end)) for c in found]
+        found = [c._replace(view=opinion.view(c.rule.rule.type, c.start, c.end)) for c in found]
         found += _by_reading(opinion, shape, cues, book=book, before=before, setting=setting)
+    found = [c._replace(heard=True) for c in found] if heard else found
     standing = [c for c in found if not c.dropped_by]
     kept = _without_overlap(standing)
     dropped = _without_overlap([c for c in found if c.dropped_by])
@@ -89,11 +95,11 @@ def _by_reading(
     opinion: Opinion, shape: Shape, cues: LineCues, *, book: RuleBook, before: str, setting: Setting
 ) -> Iterator[Candidate]:
     """The first reading that fits, of every clause and type that the classifier finds likely."""
-    for clause, claim_type, doubt in opinion.likely():
+    for clause, claim_type, view in opinion.likely():
         for reading in book.readings_of(claim_type, chinese=shape.chinese):
             made = _by_rule(reading, shape, cues, before=before, setting=setting, within=clause)
             if made:
-                yield made[0]._replace(doubt=doubt, learned=True)
+                yield made[0]._replace(view=view, learned=True)
                 break
 
 

@@ -78,9 +78,11 @@ class RuleDetector:
                 continue
             repairs = resolver.repairs(line.text) if line.char_prob_pm else ()
             text = apply(line.text, repairs)
+            spoken = line.source == "speech"
             reading = self.read(
-                text, before=before, setting=setting, judged=line.source == "speech"
-            )
+                text, before=before, setting=setting,
+                judged=spoken, heard=spoken and bool(line.char_prob_pm),
+            )  # fmt: skip
             for candidate in without_numbers(reading, links):
                 writer.add(line, reading.shape, candidate, repairs)
             if line.source == "speech":
@@ -109,13 +111,19 @@ class RuleDetector:
         return out
 
     def read(
-        self, text: str, *, before: LineReading | None, setting: Setting, judged: bool = False
-    ) -> LineReading:
-        """One line with the line before it; ``judged`` asks the classifier as well."""
+        self, text: str, *, before: LineReading | None, setting: Setting,
+        judged: bool = False, heard: bool = False,
+    ) -> LineReading:  # fmt: skip
+        """One line with the line before it; ``judged`` asks the classifier as well.
+
+        ``heard`` is for recognised speech, in which a question may be no question.
+        """
         shape = shape_of(text)
         context = before.shape.text if before else ""
         learned = self.book.learned(chinese=shape.chinese) if judged else None
-        reading = read_line(shape, before=context, book=self.book, setting=setting, learned=learned)
+        reading = read_line(
+            shape, before=context, book=self.book, setting=setting, learned=learned, heard=heard
+        )
         reading = settle(reading, book=self.book, setting=setting)
         return resolve_answer(reading, before, book=self.book, setting=setting)
 

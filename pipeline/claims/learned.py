@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from pipeline.claims.shape import Clause, Shape
 from pipeline.claims.traits import Traits
 
-Doubt = Literal["", "learned", "doubted", "unlikely"]
-"""Nothing; found by the classifier alone and not surely; a rule's claim to hear; one to drop."""
+View = Literal["", "sure", "learned", "doubted", "unlikely"]
+"""None; surely a claim; found by the classifier alone and not surely; a rule's claim to hear; one
+to drop."""
 _LAST = re.compile(r"[^,。!?;…]*$")
 Scores = NDArray[np.int32]
 """Shape ``(clauses, types)``, thousandths of a logit."""
@@ -31,7 +32,8 @@ class Bounds(NamedTuple):
     """Where a classifier's word counts, in thousandths of a logit."""
 
     sure: int
-    """From here a clause that only the classifier found needs no review for that."""
+    """From here a clause that only the classifier found, or only a weak rule, needs no review for
+    that."""
     likely: int
     """From here a clause is read though no rule's wording covers it."""
     doubted: int
@@ -48,23 +50,29 @@ class Opinion(NamedTuple):
     types: dict[str, int]
     bounds: Bounds
 
-    def doubt(self, claim_type: str, start: int, end: int) -> Doubt:
+    def view(self, claim_type: str, start: int, end: int) -> View:
         """Of a statement at ``[start, end)`` of the shape, by the best of the clauses it touches."""
         column = self.types[claim_type]
         touched = (n for n, c in enumerate(self.shape.clauses) if c.start < end and start < c.end)
         best = max((int(self.scores[n, column]) for n in touched), default=self.bounds.likely)
         if best < self.bounds.unlikely:
             return "unlikely"
-        return "doubted" if best < self.bounds.doubted else ""
+        if best < self.bounds.doubted:
+            return "doubted"
+        return "sure" if best >= self.bounds.sure else ""
 
-    def likely(self) -> Iterator[tuple[Clause, str, Doubt]]:
+    def likely(self) -> Iterator[tuple[Clause, str, View]]:
         """Every clause with the types it is likely to claim, likeliest first."""
         names = list(self.types)
         for n, clause in enumerate(self.shape.clauses):
             row = self.scores[n]
             found = np.flatnonzero(row >= self.bounds.likely)
             for column in sorted(found, key=lambda k: (-int(row[k]), int(k))):
-                yield clause, names[column], "" if row[column] >= self.bounds.sure else "learned"
+                yield (
+                    clause,
+                    names[column],
+                    "sure" if row[column] >= self.bounds.sure else "learned",
+                )
 
 
 class _Model(NamedTuple):

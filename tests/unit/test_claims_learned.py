@@ -81,10 +81,12 @@ def test_scores_are_sums_of_whole_numbers(tmp_path: Path) -> None:
     assert learned.because(shape, 0, "freight", before="运费") == [("g包邮", 2500), ("qg运费", 700)]
 
 
-@pytest.mark.parametrize(("weight", "doubt"), [(2000, ""), (500, "doubted"), (-1500, "unlikely")])
-def test_doubt_falls_with_the_score(tmp_path: Path, weight: int, doubt: str) -> None:
+@pytest.mark.parametrize(
+    ("weight", "view"), [(4000, "sure"), (2000, ""), (500, "doubted"), (-1500, "unlikely")]
+)
+def test_the_view_falls_with_the_score(tmp_path: Path, weight: int, view: str) -> None:
     learned = Learned(model(tmp_path / "m.npz", {"g包邮": {"freight": weight}}), TRAITS)
-    assert learned.opinion(shape_of("包邮")).doubt("freight", 0, 2) == doubt
+    assert learned.opinion(shape_of("包邮")).view("freight", 0, 2) == view
 
 
 def test_a_clause_no_rule_covers_is_read_and_sent_to_review(tmp_path: Path) -> None:
