@@ -128,7 +128,7 @@ def _end_ms(here: Path) -> int:
     from pipeline.index.run import search
 
     found = search(open_workspace(here).index, "kind:line", size=1000)
-    return max((hit.end_ms for hit in found.hits), default=0)
+    return max((hit.document.end_ms for hit in found.hits), default=0)
 
 
 def main() -> int:
