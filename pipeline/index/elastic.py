@@ -8,11 +8,12 @@ serving, and what it left behind is removed by the day's next.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, IndexUnavailable
 from pipeline.index.answer import Answer, SearchRequest
 from pipeline.index.documents import UNDATED, Document
 from pipeline.index.elastic_bulk import Action, Send, write_all
@@ -156,10 +157,11 @@ class ElasticIndex:
             self._indices.serve(ready, alone=alone)
 
     def _abandon(self, ready: dict[str, str | None]) -> None:
-        with translated():
+        """Tidy up after a failure; what cannot be removed now is removed by the day's next."""
+        with suppress(IndexUnavailable), translated():
             for name in ready.values():
                 if name is not None:
-                    self._indices.delete(name)
+                    self._indices.abandon(name)
 
     def _puts(self, documents: Iterable[Document], opened: set[str]) -> Iterator[Action]:
         for document in documents:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
@@ -45,21 +46,27 @@ def safe_id(doc_id: str) -> str:
 def write_all(
     actions: Iterable[Action], send: Send, *, sleep: Callable[[float], None] = time.sleep
 ) -> int:
-    """Send all actions in batches; how many succeeded.
+    """Send all actions in batches, the next made ready meanwhile; how many succeeded.
 
     Raises:
         PartialWrite: some items were refused for good; all others were written.
         IndexUnavailable: the server kept refusing for about a minute.
     """
-    done, failed, rest = 0, dict[str, str](), iter(actions)
-    while batch := list(islice(rest, BATCH)):
-        refused = _write_batch(batch, send, sleep)
-        failed |= refused
-        done += len(batch) - len(refused)
+    given, failed, rest = 0, dict[str, str](), iter(actions)
+    with ThreadPoolExecutor(max_workers=1) as sender:
+        under_way: Future[dict[str, str]] | None = None
+        while batch := list(islice(rest, BATCH)):
+            if under_way is not None:
+                failed |= under_way.result()
+            under_way = sender.submit(_write_batch, batch, send, sleep)
+            given += len(batch)
+        if under_way is not None:
+            failed |= under_way.result()
+    done = given - len(failed)
     if failed:
         first = next(iter(failed.items()))
         raise PartialWrite(
-            f"{len(failed)} of {done + len(failed)} documents were refused, first {first[0]}: {first[1]}",
+            f"{len(failed)} of {given} documents were refused, first {first[0]}: {first[1]}",
             hint="the others were written; correct the cause and run: evidence rebuild",
             failed=dict(islice(failed.items(), _MOST_NAMED)),
         )

@@ -114,8 +114,24 @@ class Indices:
         for own in self.own():
             if own.name not in new and (alone or own.day in ready):
                 actions.append({"remove_index": {"index": own.name}})
-        if actions:
-            self._client.indices.update_aliases(actions=actions)
+        if not actions:
+            return
+        again = self._client.options(ignore_status=404)
+        reply = again.indices.update_aliases(actions=actions).body
+        if "error" in reply and not all(self._serves(name, day) for name, day in new.items()):
+            raise IndexUnavailable(
+                f"the partitions could not be switched: {reply['error']}",
+                hint="the old ones serve; run it again",
+            )
+
+    def _serves(self, name: str, day: str) -> bool:
+        """Whether an index serves: a lost answer to the switch is sent again and then refused."""
+        return bool(self._client.indices.exists_alias(index=name, name=self.of_day(day)))
+
+    def abandon(self, name: str) -> None:
+        """Remove an index that was filled in vain, and none that came to serve after all."""
+        if self._client.indices.exists_alias(index=name, name=f"{name}{_FILLING}"):
+            self.delete(name)
 
     def delete(self, name: str) -> None:
         """Remove an index, if it is there."""

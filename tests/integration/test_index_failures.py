@@ -16,6 +16,7 @@ import pytest
 
 from pipeline.bootstrap import init
 from pipeline.errors import IndexUnavailable
+from pipeline.index.documents import Document
 from pipeline.index.elastic import ElasticIndex
 from pipeline.index.elastic_schema import mappings
 from pipeline.index.patience import patiently
@@ -173,6 +174,29 @@ def test_an_index_without_disk_is_waited_for_and_still_searched(tmp_path: Path, 
     assert "cluster_block_exception" in said[0]
     assert said[-1] == "the search index is back; going on"
     holds_once(made, alias, "b2")
+
+
+@pytest.mark.parametrize("times", [1, 9])
+def test_a_switch_whose_answer_is_lost_is_made_once(
+    proxy: FaultProxy, alias: str, times: int
+) -> None:
+    through = ElasticIndex(
+        IndexSettings(kind="elasticsearch", url=proxy.url, alias=alias, timeout_s=20)
+    )
+    old, new = (
+        Document(doc_id=f"b/s{n}", kind="line", broadcast_id="b", text="七天", day=DAY)
+        for n in range(2)
+    )
+    through.put([old])
+    proxy.fail(Lost(), method="POST", path="_aliases", times=times)
+    if times == 1:
+        assert through.swap([(DAY, [new])]) == 1
+    else:
+        with pytest.raises(IndexUnavailable):
+            through.swap([(DAY, [new])])
+    (hit,) = search(direct(alias), "七天").hits
+    assert hit.document == new
+    assert [own.day for own in direct(alias)._indices.own()].count(DAY) == 1
 
 
 @pytest.mark.slow
