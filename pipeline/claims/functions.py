@@ -107,7 +107,7 @@ def places(found: Found, name: str, _: Setting) -> str:
     names_ = re.findall(
         r"新疆|西藏|青海|内蒙古?|甘肃|宁夏|海南|港澳台|偏远(?:地区)?", found.text(name)
     )
-    return ",".join(dict.fromkeys(names_))
+    return ",".join(dict.fromkeys(names_)) or figures(found, name)
 
 
 def payer(found: Found, name: str, _: Setting) -> str:

@@ -14,6 +14,7 @@ _MEASURE = (
     "年月日天周个斤克千公升米厘毫分寸尺两吨件条双只支盒瓶袋包箱罐桶片颗粒块元码岁度折成瓦转秒小时层"
     "位号楼套卷张份枚把台本串提打对头根株棵饼杯碗勺管贴点号档升倍%期级代圈针目克里人单钱口尾匹"
 )
+_PIECE = frozenset("件条双只支盒瓶袋包箱罐桶片颗块套张份枚把台本个对根床顶")
 _SKIP_ZH = (
     "一下子?|一样|一些|一点(?:点|儿)?(?![零一二三四五六七八九])|一定|一直|一起|一般|一切|一旦|一共|一边|一会|"
     "一味|一遍|一致|一流|一体|一向|一块儿|一方面|一路|一套下来|一律|一目了然|一模|一如|一眼|一分钱一分货|"
@@ -82,6 +83,8 @@ class _Run:
             and not (next_char and next_char in _MEASURE)
         ):
             run = run[:-1]
+        if len(run) in (4, 5) and run[-1] == "一" and next_char and next_char in _PIECE:
+            run = run[:-1]  # 一五九一件: the last counts what is sold
         self.at += len(run)
         if decimals:
             return self._with_decimals(_digits(run))
