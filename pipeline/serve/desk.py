@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline import runner
 from pipeline.archive import State
 from pipeline.cases.review import Layer, ReviewRecord
 from pipeline.cases.review import words_of as review_words
@@ -27,6 +26,7 @@ from pipeline.serve.exports import claims_csv
 from pipeline.serve.idempotency import Once
 from pipeline.serve.reviews import Reviewer, Sheet
 from pipeline.serve.service import Service, shown, words_of
+from pipeline.serve.shelf import Shelf
 from pipeline.serve.skus import SkuDesk, SkuReport
 from pipeline.serve.system import status
 
@@ -44,6 +44,8 @@ class Office(NamedTuple):
     """Its secret, for hashed ids in events."""
     log: ViewLog
     """Where views are written down."""
+    shelf: Shelf
+    """Broadcasts of late."""
     once: Once
     """Answers to requests that may be sent again."""
     skus: SkuDesk
@@ -131,7 +133,7 @@ class Desk:
         """Everything about a broadcast; ``what`` is the view that is written down."""
         state = self.state(broadcast_id)
         self._wrote("viewed", what, state=state)
-        return runner.parts_of(self._works.app, state, screen=screen)
+        return self._office.shelf.parts(state, screen=screen)
 
     def state(self, broadcast_id: str) -> State:
         """The current state of a broadcast that the viewer may see.
@@ -170,7 +172,7 @@ class Desk:
     def claims_csv(self, broadcast_id: str) -> str:
         """A broadcast's claims as CSV, to be taken away."""
         state = self.state(broadcast_id)
-        parts = runner.parts_of(self._works.app, state, screen=False)
+        parts = self._office.shelf.parts(state, screen=False)
         made = claims_csv(parts.claims.claims if parts.claims else ())
         self._wrote("exported", "csv", state=state, sha256=sha256_hex(made.encode()))
         return made
@@ -210,7 +212,7 @@ class Desk:
         """A claim and its broadcast."""
         state, claim = self._claim(claim_id)
         self._wrote("viewed", "moment", state=state, claim_id=claim_id)
-        return claim, runner.parts_of(self._works.app, state)
+        return claim, self._office.shelf.parts(state)
 
     def _claim(self, claim_id: str) -> tuple[State, Claim]:
         self.viewer.require("read")

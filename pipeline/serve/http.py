@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
+from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -34,6 +35,7 @@ from pipeline.serve.http_common import Problem
 from pipeline.serve.idempotency import Once
 from pipeline.serve.metrics import Measured, Meters
 from pipeline.serve.service import Service
+from pipeline.serve.shelf import Shelf
 from pipeline.serve.skus import SkuDesk
 
 STATIC = Path(__file__).parent / "web" / "static"
@@ -41,6 +43,8 @@ _STATUS = {2: 400, 4: 400, 6: 502, 8: 503, 9: 503, 11: 507, 12: 404, 13: 403}
 """HTTP status by the error's exit code; 503 for what may go away by itself, else 500."""
 _CODES = {400: "request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 _SEAL_EVERY_S = 30
+THREADS = 12
+"""Requests worked on at once in a process; each search holds its own cache of the index."""
 _ABOUT: dict[str, Any] = {
     "title": "Replay Evidence",
     "version": VERSION,
@@ -76,7 +80,9 @@ def make_app(service: Service, *, hosts: list[str]) -> FastAPI:
     )
     once = Once(service.app.root / "custody" / "once", door.book.ring)
     app.state.door = door
-    app.state.office = Office(service, door.book.ring, log, once, SkuDesk(service.app), {})
+    app.state.office = Office(
+        service, door.book.ring, log, Shelf(service.app), once, SkuDesk(service.app), {}
+    )
     app.state.meters = Meters()
     app.add_middleware(Etags)
     app.add_middleware(Limits, settings=settings)
@@ -106,6 +112,7 @@ def _described(app: FastAPI) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Seal what killed processes left, seal in good time, seal at the end."""
     log: ViewLog = app.state.office.log
+    to_thread.current_default_thread_limiter().total_tokens = THREADS
     await asyncio.to_thread(log.recover)
     await asyncio.to_thread(app.state.office.once.sweep)
     sealing = asyncio.create_task(_seal_now_and_then(log))

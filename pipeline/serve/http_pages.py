@@ -11,12 +11,12 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 
-from pipeline.cases.review import Layer
 from pipeline.errors import EvidenceError, InputError, MediaError, NotFound, QueryError
 from pipeline.evidence.clip import Clip
 from pipeline.model import Claim, ClockMap
 from pipeline.runner import Parts
 from pipeline.serve.http_common import Works
+from pipeline.serve.lanes import lanes_of
 from pipeline.serve.render import clean, value_text
 from pipeline.serve.web.words import LANGUAGES, WORDS
 from pipeline.timeline import clock, from_utc_ms
@@ -24,6 +24,7 @@ from pipeline.timeline import clock, from_utc_ms
 router = APIRouter(include_in_schema=False)
 templates = Jinja2Templates(directory=Path(__file__).parent / "web" / "templates")
 _PAGE = 20
+_ROWS = 300
 _MOST_FRAMES = 6
 _AROUND_MS = 30_000
 """Words shown on both sides where no clip can be made."""
@@ -70,11 +71,12 @@ def moment_page(request: Request, works: Works, claim_id: str) -> Response:
     claim, parts = works.moment(claim_id)
     others = parts.claims.claims if parts.claims else ()
     shown = shown_span(parts, (claim.start_ms, claim.end_ms), lambda: works.clip(claim_id))
-    shown |= lanes_of(parts, works.layers(parts))
+    layers = works.layers(parts)
     return page(
         request,
         "moment.html",
         heading=claim.quote,
+        lanes=lanes_of(parts, layers, current=claim, at_ms=claim.start_ms),
         claim=claim,
         layer=works.layer(parts, claim),
         clip_url=f"/api/v1/claims/{claim_id}/clip",
@@ -91,7 +93,7 @@ def span_page(
     """The player at any span: a line that was said or shown, a product's window."""
     parts, span = works.broadcast(broadcast_id, what="moment"), (start_ms, end_ms)
     shown = shown_span(parts, span, lambda: works.clip_of_span(broadcast_id, span))
-    shown |= lanes_of(parts, works.layers(parts))
+    shown["lanes"] = lanes_of(parts, works.layers(parts), at_ms=start_ms)
     said = [s.text for s in shown["lines"] if s.start_ms < end_ms and s.end_ms > start_ms]
     return page(
         request,
@@ -101,17 +103,6 @@ def span_page(
         clip_url=f"/api/v1/spans/{start_ms}-{end_ms}/{quote(broadcast_id, safe='')}/clip",
         **shown,
     )
-
-
-def lanes_of(parts: Parts, layers: dict[str, Layer]) -> dict[str, Any]:
-    """What the claim timeline of a broadcast is drawn from."""
-    return {
-        "duration_ms": max(1, parts.state.revision.duration_ms),
-        "lanes": _lanes(parts.claims.claims if parts.claims else ()),
-        "windows": parts.claims.windows if parts.claims else (),
-        "missing": [g for g in parts.transcript.gaps if g.missing] if parts.transcript else [],
-        "layers": layers,
-    }
 
 
 def shown_span(parts: Parts, span: tuple[int, int], cut: Callable[[], Clip]) -> dict[str, Any]:
@@ -146,17 +137,29 @@ def broadcasts_page(request: Request, works: Works) -> Response:
 
 
 @router.get("/b/{broadcast_id:path}", response_class=HTMLResponse)
-def broadcast_page(request: Request, works: Works, broadcast_id: str) -> Response:
-    """A broadcast: lanes of claims over its products' windows, and every claim as a row."""
+def broadcast_page(
+    request: Request,
+    works: Works,
+    broadcast_id: str,
+    number: Annotated[int, Query(alias="page", ge=1, le=1000)] = 1,
+) -> Response:
+    """A broadcast: lanes of claims over its products' windows, and its claims as rows."""
     parts = works.broadcast(broadcast_id, what="broadcast")
-    claims = parts.claims.claims if parts.claims else ()
+    claims, layers = parts.claims.claims if parts.claims else (), works.layers(parts)
     return page(
         request,
         "broadcast.html",
         parts=parts,
         broadcast=parts.state.revision.broadcast,
-        claims=claims,
-        **lanes_of(parts, works.layers(parts)),
+        duration_ms=parts.state.revision.duration_ms,
+        windows=parts.claims.windows if parts.claims else (),
+        missing=[g for g in parts.transcript.gaps if g.missing] if parts.transcript else [],
+        total=len(claims),
+        claims=claims[(number - 1) * _ROWS : number * _ROWS],
+        pages=range(1, (len(claims) - 1) // _ROWS + 2),
+        number=number,
+        layers=layers,
+        lanes=lanes_of(parts, layers),
         wall=_wall(0, parts.state.revision.clock_map),
     )
 
@@ -217,13 +220,6 @@ def _marked(text: str, spans: tuple[tuple[int, int], ...]) -> list[tuple[str, bo
         pieces += [(text[at:start], False), (text[start:end], True)]
         at = end
     return [(piece, marked) for piece, marked in [*pieces, (text[at:], False)] if piece]
-
-
-def _lanes(claims: tuple[Claim, ...]) -> dict[str, list[Claim]]:
-    lanes: dict[str, list[Claim]] = {}
-    for claim in claims:
-        lanes.setdefault(claim.claim_type, []).append(claim)
-    return lanes
 
 
 def _neighbour(claims: tuple[Claim, ...], claim: Claim, step: int) -> Claim | None:

@@ -112,7 +112,7 @@ def test_the_answers_of_the_api_are_those_of_the_command(desk: str):
     assert (claim["claim_type"], claim["value"]) == ("warranty", "P5Y")
     shown = json.loads(get(f"{desk}/api/v1/broadcasts/sample-zh01")[2])
     assert claim in shown["claims"]
-    clip = json.loads(get(f"{desk}/api/v1/claims/{claim_id}/clip")[2])
+    clip = json.loads(get(f"{desk}/api/v1/claims/{claim_id}/clip")[2])["info"]
     assert clip["start"]["timeline_ms"] <= claim["start_ms"] < clip["end"]["timeline_ms"]
     status, headers, _ = get(f"{desk}/api/v1/claims/{claim_id}/clip.mp4", Range="bytes=0-99")
     assert (status, headers["content-length"]) == (206, "100")

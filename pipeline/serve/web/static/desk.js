@@ -31,7 +31,8 @@ function follow() {
   }
   const head = document.querySelector('#playhead');
   if (head) {
-    const x = (120 + 880 * now / Number(head.dataset.durationMs)).toFixed(1);
+    const share = (now - Number(head.dataset.fromMs)) / Number(head.dataset.lengthMs);
+    const x = (120 + 880 * share).toFixed(1);
     head.setAttribute('x1', x);
     head.setAttribute('x2', x);
   }
@@ -60,6 +61,10 @@ if (player) {
       player.currentTime = Math.max(0, (line.dataset.startMs - player.dataset.startMs) / 1000);
     });
   }
+}
+
+for (const dot of document.querySelectorAll('.lanes a')) {
+  dot.addEventListener('pointerenter', () => said(dot.getAttribute('aria-label')));
 }
 
 // --- links ------------------------------------------------------------------------------------
