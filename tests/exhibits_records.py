@@ -212,3 +212,25 @@ def custody_event_altered(folder: Path, store: Store) -> None:
 @resealed(8)
 def custody_without_the_ingest(folder: Path, store: Store) -> None:
     edit(folder, "custody", lambda v: v | {"events": v["events"][1:]})
+
+
+@resealed(8)
+def log_proof_of_another_event(folder: Path, store: Store) -> None:
+    edit(folder, "custody", lambda v: v["log"][0].update(event=v["events"][1]["name"]) or v)
+
+
+@resealed(8)
+def log_proof_altered(folder: Path, store: Store) -> None:
+    edit(folder, "custody", lambda v: v["log"][0].update(path=["0" * 64]) or v)
+
+
+@resealed(8, 10)
+def log_head_altered(folder: Path, store: Store) -> None:
+    head = only(folder, "custody/log-*.json").relative_to(folder).as_posix().removesuffix(".json")
+    edit(folder, head, lambda v: v | {"at_utc_ms": v["at_utc_ms"] - 1, "root": "0" * 64})
+
+
+@resealed(10)
+def log_backdated(folder: Path, store: Store) -> None:
+    head = only(folder, "custody/log-*.json").relative_to(folder).as_posix().removesuffix(".json")
+    edit(folder, head, lambda v: v | {"at_utc_ms": v["at_utc_ms"] - 10**9})

@@ -20,6 +20,7 @@ from tests.museum import (
     Json,
     Store,
     exhibit,
+    only,
     resealed,
     seal_again,
     stamp_again,
@@ -101,6 +102,16 @@ def authority_no_longer_trusted_then(folder: Path, store: Store) -> None:
     for row in found["authorities"]:
         row["until_utc_ms"] = 1_000_000_000_000
     _trust(folder, found)
+
+
+@exhibit(10)
+def log_token_of_an_unknown_authority(folder: Path, store: Store) -> None:
+    token = only(folder, "custody/log-*.tsr")
+    head = token.with_name(token.name.rpartition("-")[0] + ".json").read_bytes()
+    query, reply = store.thieves.stamp(head)
+    token.write_bytes(reply)
+    token.with_suffix(".tsq").write_bytes(query)
+    seal_again(folder, store.signer, store.authority)
 
 
 # --- keys, trust, script ----------------------------------------------------------------------------

@@ -167,12 +167,14 @@ def made(one: Exhibit, store: Store, out: Path) -> Shown:
 def collection(scratch: Path) -> Store:
     """Good bundles and everything exhibits are made of."""
     from pipeline.evidence.signing import PemSigner, signer_of
+    from pipeline.serve.bundles import stamp_custody
     from tests.bundles import desk
 
     authority = Authority(scratch / "authority")
     with authority:
         here = desk(scratch / "desk", authority=authority)
         there = desk(scratch / "there", form="flv", authority=authority, portrait=True)
+        stamp_custody(here.app)
         made_of = [
             here.seal(scratch / name, nth=n).folder for name, n in (("a", 1), ("b", 2), ("c", 0))
         ]

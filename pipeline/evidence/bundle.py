@@ -52,6 +52,8 @@ class Workshop:
     picture: Callable[[Keyframe], bytes]
     custody: dict[str, Any]
     """The broadcast's custody events."""
+    files: dict[str, bytes]
+    """Heads and tokens of the custody log, by their names in the bundle."""
     signer: Signer
     settings: SealSettings
     now_utc_ms: int
@@ -123,6 +125,9 @@ def _fill(folder: Path, subject: Subject, workshop: Workshop, orders: Sequence[s
     records["bundle"] = _about(subject, workshop, clips, records["source/packets"], orders)
     for name, value in records.items():
         (folder / f"{name}.json").write_bytes(canonical_bytes(value))
+    for name, data in workshop.files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
     (folder / "report.html").write_bytes(report_html(records))
     (folder / "signer.pem").write_bytes(verify_bundle.pem(workshop.signer.public_key))
     shutil.copyfile(verify_bundle.__file__, folder / "verify.py")

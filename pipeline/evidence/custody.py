@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -121,13 +121,12 @@ def _writer(event: Event) -> str:
     return match["writer"] if match else ""
 
 
-def extract(archive: Archive, state: State) -> dict[str, Any]:
-    """A broadcast's events as a bundle holds them."""
+def extract(state: State, events: Sequence[Event], log: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A broadcast's events, and proofs that they are in the log, as a bundle holds them."""
     return {
         "broadcast_id": state.revision.broadcast.broadcast_id,
-        "events": [
-            {"name": e.name, "body": e.body} for e in events_of(archive.store, state.prefix)
-        ],
+        "events": [{"name": e.name, "body": e.body} for e in events],
+        "log": list(log),
     }
 
 

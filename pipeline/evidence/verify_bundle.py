@@ -788,7 +788,17 @@ class Verifier:
             need(there, "root", "no custody event took this recording's root")
         firsts = [body["at_utc_ms"] for body in kept.values()]
         self._delay(min(firsts, default=None))
+        for row in self.load("custody")["log"]:
+            self._logged(row, {event["name"]: event["body"] for event in events})
         return f"{len(events)} events"
+
+    def _logged(self, row: dict[str, Any], bodies: dict[str, Any]) -> None:
+        """An event is in the custody log, by its proof to the root of an entry's head."""
+        head = parse(self.read(row["head"]))
+        need(canonical(head) == self.read(row["head"]), "log", "a log entry is not canonical")
+        leaf = hashlib.sha256(b"\0" + canonical(bodies[row["event"]])).digest()
+        top = root_of(leaf, row["index"], head["count"], row["path"])
+        need(top.hex() == head["root"], "log", f"{shown(row['event'])} is not in the custody log")
 
     def _delay(self, first_ms: int | None) -> None:
         """Since when, by its own record, the recording is hashed, and how long after its end."""
@@ -813,24 +823,30 @@ class Verifier:
         return f"signed with key {self.manifest['signer'][:16]}"
 
     def _10_time(self) -> str:
-        names = sorted(n for n in self.files if n.startswith("seal/") and n.endswith(".tsr"))
-        if not names:
+        own = sorted(n for n in self.files if n.startswith("seal/") and n.endswith(".tsr"))
+        log = [(t, row["head"]) for row in self.load("custody")["log"] for t in row["tokens"]]
+        if not own and not log:
             raise Skipped("untimestamped", "no authority has stamped this bundle yet")
-        need(SIGNATURE in self.files, "unsigned", "there is no signature that was stamped")
+        need(SIGNATURE in self.files or not own, "unsigned", "there is no signature to stamp")
         with tempfile.TemporaryDirectory() as folder:
-            stamped = Path(folder, "MANIFEST.sig")
-            stamped.write_bytes(self.read(SIGNATURE))
-            tokens = [self._imprint(name, stamped) for name in names]
+            stamps = [(name, SIGNATURE) for name in own] + log
+            tokens = [self._imprint(Path(folder), name, over) for name, over in stamps]
             authorities = self.trust()["authorities"]
             if not authorities:
                 raise Skipped("no_authority", "the --trust file names no authority")
-            for name, token in zip(names, tokens, strict=True):
-                self._stamped(Path(folder), name, token, authorities)
-        self.proven_s = min(token.at_s for token in tokens)
+            for (name, over), token in zip(stamps, tokens, strict=True):
+                self._stamped(Path(folder), name, over, token, authorities)
+        taken = min((t.at_s for t in tokens[len(own) :]), default=None)
+        if taken is not None:
+            self.facts["recording_proven_utc_ms"] = taken * 1000
+        since = f"the recording is unchanged since {instant(taken)}; " if taken is not None else ""
+        if not own:
+            raise Skipped("untimestamped", f"{since}no authority has stamped the bundle yet")
+        self.proven_s = min(token.at_s for token in tokens[: len(own)])
         self.facts["proven_utc_ms"] = self.proven_s * 1000
         return (
-            f"the bundle, and so the recording's hash in it, existed at {instant(self.proven_s)}"
-            f" ({len(names)} time-stamps); {self._first_hash()}"
+            f"{since}the bundle, and so the recording's hash in it, existed at"
+            f" {instant(self.proven_s)} ({len(own)} time-stamps); {self._first_hash()}"
         )
 
     def _first_hash(self) -> str:
@@ -843,28 +859,30 @@ class Verifier:
             f"by its own record the recording was first hashed at {instant(first // 1000)}{after}"
         )
 
-    def _imprint(self, name: str, stamped: Path) -> Token:
-        """A token over this very signature."""
-        place = stamped.with_name(Path(name).name)
+    def _imprint(self, folder: Path, name: str, over: str) -> Token:
+        """A token over this very file."""
+        data, reply = self.read(over), folder / name.replace("/", "-")
+        (folder / over.replace("/", "-")).write_bytes(data)
         for suffix in (".tsr", ".tsq"):
-            place.with_suffix(suffix).write_bytes(self.read(name[:-4] + suffix))
-        token = token_of(place)
+            reply.with_suffix(suffix).write_bytes(self.read(name[:-4] + suffix))
+        token = token_of(reply)
         strong = token.algorithm in ("sha256", "sha384", "sha512")
-        need(strong, "algorithm", f"{name} uses {shown(token.algorithm)}")
-        fits = hashlib.new(token.algorithm, stamped.read_bytes()).hexdigest() == token.digest
-        need(fits, "imprint", f"{name} stamps something else")
+        need(strong, "algorithm", f"{shown(name)} uses {shown(token.algorithm)}")
+        fits = hashlib.new(token.algorithm, data).hexdigest() == token.digest
+        need(fits, "imprint", f"{shown(name)} stamps something else")
         return token
 
     def _stamped(
-        self, folder: Path, name: str, token: Token, authorities: list[dict[str, Any]]
+        self, folder: Path, name: str, over: str, token: Token, authorities: list[dict[str, Any]]
     ) -> None:
         """Signed by an authority that was good then, for the request that lies beside it."""
+        name, data = shown(name), folder / over.replace("/", "-")
         good = [a["certificates"] for a in authorities if _good(a, token.at_s * 1000)]
         need(bool(good), "authority", f"{name}: no authority of --trust was good at that time")
-        roots, reply = folder / "roots.pem", folder / Path(name).name
+        roots, reply = folder / "roots.pem", folder / name.replace("/", "-")
         roots.write_text("\n".join(good), encoding="ascii")
         rest = ["-in", reply, "-CAfile", roots, "-attime", str(token.at_s)]
-        code, _ = openssl("ts", "-verify", "-data", folder / "MANIFEST.sig", *rest)
+        code, _ = openssl("ts", "-verify", "-data", data, *rest)
         need(code == 0, "authority", f"{name} is from no authority of --trust, or was altered")
         code, _ = openssl("ts", "-verify", "-queryfile", reply.with_suffix(".tsq"), *rest)
         need(code == 0, "nonce", f"{name} does not answer the request beside it")

@@ -11,7 +11,7 @@ from pipeline import runner
 from pipeline.archive import State
 from pipeline.bootstrap import Application
 from pipeline.errors import InputError, NotFound
-from pipeline.evidence import custody
+from pipeline.evidence import custody, custody_log
 from pipeline.evidence.bundle import Workshop, make_bundle
 from pipeline.evidence.clip import Clip, safe_name
 from pipeline.evidence.records import Subject
@@ -102,11 +102,14 @@ def _sealed(
     works: Service, subject: Subject, *, out: Path, name: str, orders: Sequence[str] = ()
 ) -> Sealed:
     app, state = works.app, subject.state
+    events = custody.events_of(app.store, state.prefix)
+    log, files = custody_log.rows_of(app.store, state.prefix, events)
     workshop = Workshop(
         store=app.store,
         cut=_cutter(app, subject),
         picture=_pictures(app, subject),
-        custody=custody.extract(app.archive, state),
+        custody=custody.extract(state, events, log),
+        files=files,
         signer=signer_of(app.settings.seal, app.keys / "signing"),
         settings=app.settings.seal,
         now_utc_ms=utc_ms(datetime.now(UTC)),
@@ -197,6 +200,13 @@ def custody_checked(
     )
     for state in states:
         yield custody.check(app.archive, state, deep=deep)
+
+
+def stamp_custody(app: Application) -> custody_log.Gathered:
+    """Gather the custody of all broadcasts into the log, and have it time-stamped."""
+    return custody_log.gather(
+        app.archive, app.settings.seal, writer=app.writer, now_utc_ms=now_ms()
+    )
 
 
 def trust_file(app: Application) -> dict[str, Any]:

@@ -222,18 +222,28 @@ def custody_command() -> None:
 def custody_verify_command(
     broadcasts: tuple[str, ...], deep: bool, workspace: Path | None, as_json: bool
 ) -> None:
-    """Check the custody of BROADCASTS (all without a name). Exit code 10 when something is odd.
+    """Check the custody of BROADCASTS (all, and the log, without a name).
+
+    Exit code 10 when something is odd.
 
     \b
     JSON: one object a line. Fields: broadcast_id, events, writers, recordings, faults (name,
-    code, reason).
+    code, reason); for the log: log (its entries), faults.
     """
+    from pipeline.evidence.custody_log import log_faults
     from pipeline.serve.bundles import custody_checked
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import clean, say
 
-    odd = False
-    for found in custody_checked(service(workspace).app, broadcasts, deep=deep):
+    app, odd = service(workspace).app, False
+    if not broadcasts:
+        entries, faults = log_faults(app.store)
+        odd = bool(faults)
+        rows = [fault._asdict() for fault in faults]
+        say(dump({"log": entries, "faults": rows}) if as_json else f"log: {entries} entries")
+        for fault in () if as_json else faults:
+            say(f"  {clean(fault.name)}: {fault.code}: {clean(fault.reason)}")
+    for found in custody_checked(app, broadcasts, deep=deep):
         odd = odd or bool(found.faults)
         if as_json:
             say(dump(found._asdict() | {"faults": [fault._asdict() for fault in found.faults]}))
@@ -242,6 +252,28 @@ def custody_verify_command(
         for fault in found.faults:
             say(f"  {clean(fault.name)}: {fault.code}: {clean(fault.reason)}")
     click.get_current_context().exit(10 if odd else 0)
+
+
+@custody_command.command("stamp", epilog=examples("evidence custody stamp  # hourly"))
+@workspace_option
+@json_option
+def custody_stamp_command(workspace: Path | None, as_json: bool) -> None:
+    """Gather all new custody events into one log entry and have it time-stamped; run it hourly.
+
+    \b
+    JSON fields: number, events, stamped, refused (authority, reason).
+    """
+    from pipeline.serve.bundles import stamp_custody
+    from pipeline.serve.render import as_json as dump
+    from pipeline.serve.render import clean, note, say
+
+    done = stamp_custody(service(workspace).app)
+    if as_json:
+        say(dump(done._asdict() | {"refused": [one._asdict() for one in done.refused]}))
+        return
+    say(f"entry {done.number}: {done.events} new events, {len(done.stamped)} time-stamps")
+    for refusal in done.refused:
+        note(f"untimestamped by {clean(refusal.authority)}: {clean(refusal.reason)}")
 
 
 @custody_command.command("list", epilog=examples("evidence custody list sample-zh01"))

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.bootstrap import open_workspace
-from pipeline.evidence import custody
-from pipeline.serve.bundles import custody_checked, note
+from pipeline.evidence import custody, custody_log
+from pipeline.evidence.custody_log import log_faults
+from pipeline.evidence.verify_bundle import Asked, verify
+from pipeline.serve.bundles import custody_checked, note, now_ms, stamp_custody
 from pipeline.serve.service import Service
 from tests.bundles import Desk, desk
 from tests.command import evidence
@@ -90,6 +92,37 @@ def test_many_at_once_make_one_chain(here: Desk) -> None:
     assert (found.events, found.writers, found.faults) == (17, 1, ())
 
 
+def test_the_log_gathers_each_event_once_and_is_stamped(
+    origin: Desk, here: Desk, tmp_path: Path
+) -> None:
+    assert log_faults(here.app.store) == (0, [])
+    lone = stamp_custody(here.app)
+    assert (lone.number, lone.events, lone.stamped, len(lone.refused)) == (1, 1, (), 1)
+    with here.authority as authority:
+        asked = here.app.settings.seal.authorities[0].model_copy(update={"url": authority.url})
+        seal = here.app.settings.seal.model_copy(update={"authorities": (asked,)})
+        now = now_ms()
+        again = custody_log.gather(here.app.archive, seal, writer="w", now_utc_ms=now)
+        assert (again.number, again.events, again.stamped) == (1, 0, ("Test authority",))
+        note(here.app, here.app.archive.state(NAME), "viewed", about={})
+        third = custody_log.gather(here.app.archive, seal, writer="w", now_utc_ms=now)
+        assert (third.number, third.events, third.stamped) == (2, 1, ("Test authority",))
+    assert log_faults(here.app.store) == (2, [])
+    sealed = here.seal(tmp_path / "sealed").folder
+    report = verify(Asked(sealed, here.trust(tmp_path / "trust.json")))
+    assert report.checks[9].code == "untimestamped"
+    assert "the recording is unchanged since" in report.checks[9].sentence
+    assert abs(report.facts["recording_proven_utc_ms"] - now) < 60_000
+    assert report.holds("trusted")
+    chained = next(p for p in files(here) if "-e" in p.name)
+    rewritten(chained, chained.read_bytes() + b" ")
+    assert [fault.code for fault in log_faults(here.app.store)[1]] == ["log_event"]
+    first = here.app.root / "objects/custody-log/000001.json"
+    rewritten(first, first.read_bytes().replace(b'"root":"', b'"root":"0'))
+    codes = [fault.code for fault in log_faults(here.app.store)[1]]
+    assert codes == ["log_root", "log_chain", "log_event"]
+
+
 def test_the_command_notes_what_is_taken_out_and_checks(here: Desk, tmp_path: Path) -> None:
     root = here.app.root
     cut = evidence(
@@ -100,7 +133,10 @@ def test_the_command_notes_what_is_taken_out_and_checks(here: Desk, tmp_path: Pa
     event = json.loads(listed[-1])
     assert event["event"] == "exported"
     assert event["about"]["sha256"] in cut.json["info"]["files"].values()
-    assert evidence("custody", "verify", "-w", root).code == 0
+    assert evidence("custody", "stamp", "-w", root, "--json").json["events"] == 2
+    checked = evidence("custody", "verify", "-w", root)
+    assert checked.code == 0
+    assert "log: 1 entries" in checked.out
     files(here)[-1].unlink()
     odd = evidence("custody", "verify", NAME, "-w", root, "--json")
     assert odd.code == 10
