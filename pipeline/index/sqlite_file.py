@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 from pipeline.errors import IndexingError, IndexUnavailable, MappingConflict
 from pipeline.index.documents import Document
 from pipeline.index.sqlite_schema import (
+    DELETE_WORDS,
     INSERT_DOC,
     INSERT_WORDS,
     SCHEMA_VERSION,
@@ -149,7 +149,7 @@ def forget(db: sqlite3.Connection, broadcast_id: str, *, keep: Collection[str]) 
     """Remove a broadcast's documents but those to keep; how many."""
     with transaction(db):
         rows = db.execute("SELECT id, doc_id FROM docs WHERE broadcast_id = ?", [broadcast_id])
-        ids = [(row[0],) for row in rows if row[1] not in keep]
+        ids = [row[0] for row in rows if row[1] not in keep]
         _remove(db, ids)
     return len(ids)
 
@@ -201,7 +201,7 @@ def _write_one(db: sqlite3.Connection, document: Document) -> None:
     if row is not None:
         if row[1] == body:
             return
-        _remove(db, [(row[0],)])
+        _remove(db, [row[0]])
     last = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'docs'").fetchone()
     _insert(db, [document], first_id=last[0] + 1 if last else 1)
 
@@ -224,9 +224,14 @@ def _insert(db: sqlite3.Connection, documents: Sequence[Document], *, first_id: 
     db.executemany("INSERT OR IGNORE INTO amounts VALUES (?, ?, ?)", amounts)
 
 
-def _remove(db: sqlite3.Connection, ids: list[Any]) -> None:
-    for table in ("docs", "bodies", "amounts", "summaries"):
-        db.executemany(f"DELETE FROM {table} WHERE id = ?", ids)  # noqa: S608
+def _remove(db: sqlite3.Connection, ids: Sequence[int]) -> None:
+    for row_id in ids:
+        (body,) = db.execute("SELECT body FROM bodies WHERE id = ?", [row_id]).fetchone()
+        document = Document.model_validate_json(body)
+        if document.kind != "broadcast":
+            db.execute(DELETE_WORDS, word_row(row_id, document))
+        for table in ("docs", "bodies", "amounts", "summaries"):
+            db.execute(f"DELETE FROM {table} WHERE id = ?", [row_id])  # noqa: S608
 
 
 @contextmanager

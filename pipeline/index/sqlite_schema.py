@@ -19,7 +19,7 @@ from pipeline.index.nodes import (
 )
 from pipeline.text.tokens import TOKENS_VERSION, Phrase, column_tokens, index_tokens
 
-SCHEMA_VERSION = f"2.{TOKENS_VERSION}"
+SCHEMA_VERSION = f"3.{TOKENS_VERSION}"
 """Stored in every index; another version asks for a rebuild."""
 
 TABLES = """
@@ -48,8 +48,8 @@ CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
   grams, ones, stems, sounds, value, product,
   content='', columnsize=0, detail=full, tokenize='ascii');
 """
-# The word table keeps no text (``content=''``): removed documents stay in it as dead entries that
-# no row of ``docs`` answers to, until the next rebuild. Ids are never used twice.
+# The word table keeps no text (``content=''``): to remove a document from it, its words are made
+# once more. Ids are never used twice.
 
 INSERT_DOC = (
     "INSERT INTO docs (id, doc_id, kind, rank, broadcast_id, day, day_number, host_id, merchant_id,"
@@ -58,6 +58,11 @@ INSERT_DOC = (
 )
 INSERT_WORDS = (
     "INSERT INTO words (rowid, grams, ones, stems, sounds, value, product) VALUES (?,?,?,?,?,?,?)"
+)
+
+DELETE_WORDS = (
+    "INSERT INTO words (words, rowid, grams, ones, stems, sounds, value, product)"
+    " VALUES ('delete',?,?,?,?,?,?,?)"
 )
 
 _COMPARE = {
@@ -113,6 +118,16 @@ def text_expression(node: Text, level: int) -> str:
 
 def _quoted(phrase: Phrase) -> str:
     return '"' + " ".join(phrase.tokens).replace('"', '""') + '"'
+
+
+def words_alone(node: Node, *, level: int) -> str | None:
+    """The full-text expression that is the whole query; None where filters stand beside it."""
+    if isinstance(node, Text):
+        return text_expression(node, level)
+    if isinstance(node, And) and node.parts and all(isinstance(p, Text) for p in node.parts):
+        found = [text_expression(part, level) for part in node.parts if isinstance(part, Text)]
+        return " AND ".join(f"({expression})" for expression in found) if all(found) else ""
+    return None
 
 
 def where(node: Node, *, level: int) -> tuple[str, list[Any]]:

@@ -21,9 +21,9 @@ from pipeline.index.hits import (
     read_cursor,
     write_cursor,
 )
-from pipeline.index.nodes import broadcast_scope, levels, named_broadcasts, widened
+from pipeline.index.nodes import Node, broadcast_scope, levels, named_broadcasts, widened
 from pipeline.index.sqlite_file import Pool, transaction
-from pipeline.index.sqlite_schema import ORDER, where
+from pipeline.index.sqlite_schema import ORDER, where, words_alone
 
 _PLACE = ORDER.split(", ")
 _NAMES = ", ".join(f"p{n}" for n in range(len(_PLACE)))
@@ -162,14 +162,24 @@ def _gather(db: sqlite3.Connection, request: SearchRequest) -> int:
     db.execute("DELETE FROM temp.found")
     found = 0
     for level in range(levels(request.node)):
-        condition, values = where(widened(request.node, level), level=level)
+        source, values = _matching(widened(request.node, level), level)
         done = db.execute(
-            "INSERT OR IGNORE INTO temp.found (id, class)"  # noqa: S608 - values are bound
-            f" SELECT d.id, ? FROM docs d WHERE +d.kind <> 'broadcast' AND {condition}",
+            f"INSERT OR IGNORE INTO temp.found (id, class) {source}",
             [level, *values],
         )
         found += done.rowcount
     return found
+
+
+def _matching(node: Node, level: int) -> tuple[str, list[Any]]:
+    """A SELECT of the ids that match at a level, and its values; words alone need no documents."""
+    expression = words_alone(node, level=level)
+    if expression is None:
+        condition, values = where(node, level=level)
+        return f"SELECT d.id, ? FROM docs d WHERE +d.kind <> 'broadcast' AND {condition}", values  # noqa: S608
+    if not expression:
+        return "SELECT id, ? FROM docs WHERE 0", []
+    return "SELECT rowid, ? FROM words WHERE words MATCH ?", [expression]
 
 
 def _count(db: sqlite3.Connection, facets: Mapping[str, Counter[str]], *, most: int) -> int:
