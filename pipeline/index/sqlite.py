@@ -188,6 +188,10 @@ class SqliteIndex:
 
     def _switch(self, ready: Mapping[str, Path | None], *, alone: bool = False) -> None:
         with self._locked("writer"):
+            if not all(path is None or path.exists() for path in ready.values()):
+                raise IndexUnavailable(
+                    f"another rebuild of {self._folder} took its place", hint="run it again"
+                )
             files: dict[str, Path | None] = {} if alone else {**self._files()}
             files |= ready
             self._point({day: path for day, path in files.items() if path is not None})

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import IndexingError, MappingConflict, QueryError
+from pipeline.errors import IndexingError, IndexUnavailable, MappingConflict, QueryError
 from pipeline.index.documents import Document
 from pipeline.index.hits import MOST_COUNTED
 from pipeline.index.run import search
@@ -101,6 +101,19 @@ def test_a_rebuild_leaves_one_file(tmp_path: Path) -> None:
     for n in range(3):
         swapped(index, [line(n, "天")])
     assert [p.name for p in tmp_path.glob("index-*.db")] == [serving(tmp_path).name]
+
+
+def test_a_rebuild_of_all_ends_one_of_a_day_and_breaks_nothing(tmp_path: Path) -> None:
+    index = SqliteIndex(tmp_path)
+    index.put([line(0, "旧天")])
+
+    def overtaken() -> Iterator[Document]:
+        yield line(1, "新天")
+        swapped(SqliteIndex(tmp_path), [line(2, "全新天")], whole=True)
+
+    with pytest.raises(IndexUnavailable, match="run it again"):
+        swapped(index, overtaken())
+    assert [h.document.doc_id for h in search(index, "天").hits] == ["b/s2"]
 
 
 def test_facets_of_very_many_hits_are_counted_over_the_best(tmp_path: Path) -> None:
