@@ -58,22 +58,28 @@ def kills(work: Path, *, seconds: int, count: int, seed: int, ocr: bool) -> int:
 # --- the flow beside the plain runner -------------------------------------------------------
 
 
-def runner(work: Path, *, seconds: int, pairs: int) -> int:
+def runner(work: Path, *, seconds: int, pairs: int, ocr: bool) -> int:
     """Alternating pairs: plain runner, flow with a server that is up; then the cold start."""
+    reading = {} if ocr else {"EVIDENCE_KEYFRAMES__OCR": "false"}
     recording = short_broadcast(work / "recording", seconds=seconds)
     plain: list[float] = []
     flow: list[float] = []
     again: list[float] = []
-    with server(work / "home") as up:
+    with server(work / "home") as started:
+        up = started | reading
         for number in range(pairs):
             one, two = workspace(work / f"p{number}"), workspace(work / f"f{number}")
-            plain.append(timed("process", recording, "-w", one))
+            plain.append(timed("process", recording, "-w", one, **reading))
             flow.append(timed("flows", "process", recording, "-w", two, **up))
             again.append(timed("flows", "process", recording, "-w", two, **up))
             assert outputs(one) == outputs(two)
-            print(f"plain {plain[-1]:.1f} s, flow {flow[-1]:.1f} s, again {again[-1]:.1f} s")
+            print(
+                f"plain {plain[-1]:.1f} s, flow {flow[-1]:.1f} s, again {again[-1]:.1f} s",
+                flush=True,
+            )
     cold_w = workspace(work / "cold")
-    cold = timed("flows", "process", recording, "-w", cold_w, PREFECT_HOME=str(work / "c"), **QUIET)
+    alone = reading | QUIET | {"PREFECT_HOME": str(work / "c")}
+    cold = timed("flows", "process", recording, "-w", cold_w, **alone)
     middle = [statistics.median(one) for one in (plain, flow, again)]
     print(
         f"medians of {pairs}: plain {middle[0]:.1f} s, flow {middle[1]:.1f} s "
@@ -137,7 +143,7 @@ def main() -> int:
     asked.add_argument("what", choices=("kills", "runner", "live"))
     asked.add_argument("--seconds", type=int, default=60, help="length of the recording")
     asked.add_argument("--count", type=int, default=50, help="kills")
-    asked.add_argument("--no-ocr", action="store_true", help="kills: read no text in pictures")
+    asked.add_argument("--no-ocr", action="store_true", help="read no text in pictures")
     asked.add_argument("--pairs", type=int, default=5)
     asked.add_argument("--seed", type=int, default=2026)
     given = asked.parse_args()
@@ -152,7 +158,7 @@ def main() -> int:
                 ocr=not given.no_ocr,
             )
         if given.what == "runner":
-            return runner(work, seconds=given.seconds, pairs=given.pairs)
+            return runner(work, seconds=given.seconds, pairs=given.pairs, ocr=not given.no_ocr)
         return live(work, seconds=given.seconds)
     finally:
         shutil.rmtree(work, ignore_errors=True)

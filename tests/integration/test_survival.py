@@ -1,0 +1,170 @@
+"""Killed, crashed, out of disk, cut off from the store: started again, it ends with the same bytes."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.command import PROGRAM, env, evidence, short_broadcast, workspace
+from tests.faults import FaultProxy, Reset
+from tests.kills import killed, outputs
+from tests.on_air import Air, cut_up
+from tests.prefects import server
+from tests.services import s3_settings
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+SECONDS = 16
+
+
+@pytest.fixture(scope="module")
+def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with server(tmp_path_factory.mktemp("prefect")) as up:
+        yield up
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return short_broadcast(tmp_path_factory.mktemp("in") / "zh01", seconds=SECONDS)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    recording: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, str], float]:
+    """What a run leaves when nothing happens to it, and how long it takes."""
+    here, begun = workspace(tmp_path_factory.mktemp("whole") / "w"), time.monotonic()
+    assert evidence("process", recording, "-w", here).code == 0
+    return outputs(here), time.monotonic() - begun
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_run_killed_at_any_moment_is_continued_with_the_same_bytes(
+    seed: int, recording: Path, undisturbed: tuple[dict[str, str], float], tmp_path: Path
+):
+    want, took_s = undisturbed
+    here = workspace(tmp_path / "w")
+    killed("process", recording, "-w", here, after_s=random.Random(seed).uniform(0.5, took_s))
+    assert evidence("process", recording, "-w", here).code == 0
+    assert outputs(here) == want
+    assert not [name for name in outputs(here) if "diverged" in name]
+
+
+def test_a_flow_killed_with_its_worker_is_continued(
+    recording: Path,
+    undisturbed: tuple[dict[str, str], float],
+    prefect: dict[str, str],
+    tmp_path: Path,
+):
+    want, took_s = undisturbed
+    here = workspace(tmp_path / "w")
+    after_s = random.Random(4).uniform(3, 3 + took_s)
+    killed("flows", "process", recording, "-w", here, after_s=after_s, **prefect)
+    assert evidence("flows", "process", recording, "-w", here, **prefect).code == 0
+    assert outputs(here) == want
+
+
+def test_a_broadcast_on_air_whose_follower_is_killed_is_continued(
+    prefect: dict[str, str], tmp_path: Path
+):
+    air = Air(tmp_path / "air", cut_up(tmp_path / "segments", seconds=40))
+    for number in range(len(air.segments)):
+        air.land(number)
+    air.listing(len(air.segments), ended=True)
+    left = []
+    for name, after_s in (("whole", 0.0), ("killed", random.Random(5).uniform(6, 14))):
+        here = workspace(tmp_path / name)
+        (here / "evidence.toml").write_text("[keyframes]\nocr = false\n")
+        live = ("flows", "live", air.folder, "-w", here, "--seal-s", "10", "--json")
+        if after_s:
+            killed(*live, after_s=after_s, **prefect)
+        ran = evidence(*live, **prefect)
+        assert ran.code == 0, ran.err
+        ended = ran.out[ran.out.index("{") :]
+        assert '"agrees": true' in ended
+        left.append(outputs(here))
+    assert left[0] == left[1]
+
+
+def test_a_recording_that_crashes_its_process_is_set_aside_and_the_others_go_on(
+    recording: Path, prefect: dict[str, str], tmp_path: Path
+):
+    place, here = tmp_path / "in", workspace(tmp_path / "w")
+    poisoned = short_broadcast(place / "a-poisoned", seconds=8, example="zh02")
+    short_broadcast(place / "b-good", seconds=8)
+    stop = threading.Event()
+    crasher = threading.Thread(target=crash, args=(str(poisoned), stop))
+    crasher.start()
+    backfill = ("flows", "backfill", place, "-w", here, "--json", "--at-once", "2")
+    try:
+        runs = [evidence(*backfill, **prefect) for _ in range(3)]
+    finally:
+        stop.set()
+        crasher.join()
+    outcomes = [[row["outcome"] for row in ran.json] for ran in runs]
+    assert outcomes == [["failed", "done"], ["failed"], ["quarantined"]]
+    assert "SIGSEGV" in runs[2].json[0]["message"]
+    assert evidence(*backfill, **prefect).json == []
+
+
+def crash(place: str, stop: threading.Event) -> None:
+    """Send every process that works on a place the signal of a crashed decoder."""
+    while not stop.wait(0.2):
+        for folder in Path("/proc").iterdir():
+            try:
+                words = (folder / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"process" in words and place.encode() in words:
+                os.kill(int(folder.name), signal.SIGSEGV)
+
+
+def test_a_full_disk_is_named_and_the_run_continues_when_there_is_room(
+    recording: Path, undisturbed: tuple[dict[str, str], float], tmp_path: Path
+):
+    here = workspace(tmp_path / "w")
+    size = max(p.stat().st_size for p in recording.glob("recording.*"))
+    done = subprocess.run(
+        [*PROGRAM, "process", str(recording), "-w", str(here), "--json"],
+        env=env(),
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1, size - 1)),
+    )
+    assert done.returncode == 11, done.stderr
+    assert evidence("process", recording, "-w", here).code == 0
+    assert outputs(here) == undisturbed[0]
+
+
+@pytest.mark.services
+def test_a_store_that_is_away_for_a_while_is_waited_for(prefect: dict[str, str], tmp_path: Path):
+    recording = short_broadcast(tmp_path / "in", seconds=8)
+    settings = s3_settings(bucket=f"evidence-{uuid.uuid4().hex[:12]}")
+    with FaultProxy(settings.endpoint_url) as proxy:
+        remote = {
+            "EVIDENCE_STORE__KIND": "s3",
+            "EVIDENCE_STORE__BUCKET": settings.bucket,
+            "EVIDENCE_STORE__ENDPOINT_URL": proxy.url,
+            "EVIDENCE_STORE__ACCESS_KEY_ID": settings.access_key_id,
+            "EVIDENCE_STORE__SECRET_ACCESS_KEY": settings.secret_access_key.get_secret_value(),
+            "EVIDENCE_STORE__MAX_ATTEMPTS": "2",
+            "EVIDENCE_KEYFRAMES__OCR": "false",
+        }
+        here = tmp_path / "w"
+        assert evidence("init", here, **remote).code == 0
+        proxy.fail(Reset(), times=1_000_000)  # away from now on
+        back = threading.Timer(15, proxy.clear)
+        back.start()
+        ran = evidence("flows", "process", recording, "-w", here, "--json", **remote, **prefect)
+        back.join()
+    assert ran.code == 0, ran.err
+    assert "broadcast_id" in ran.out
