@@ -53,7 +53,8 @@ class Candidate(NamedTuple):
         if self.heard and self.view == "sure":
             immune = (*immune, "question")
         kind = next((m.kind for m in self.marks if m.kind in DROPS and m.kind not in immune), "")
-        return kind or ("unlikely" if self.view == "unlikely" else "")
+        weak = bool(self.rule.rule.review) and self.view == "unlikely"
+        return kind or ("unlikely" if weak else "")
 
 
 class LineReading(NamedTuple):

@@ -22,7 +22,7 @@ from pipeline.claims.traits import Traits
 
 View = Literal["", "sure", "learned", "doubted", "unlikely"]
 """None; surely a claim; found by the classifier alone and not surely; a rule's claim to hear; one
-to drop."""
+to drop where the rule is weak."""
 _LAST = re.compile(r"[^,。!?;…]*$")
 Scores = NDArray[np.int32]
 """Shape ``(clauses, types)``, thousandths of a logit."""
@@ -39,7 +39,7 @@ class Bounds(NamedTuple):
     doubted: int
     """Below it what a rule found goes to review."""
     unlikely: int
-    """Below it what a rule found is dropped."""
+    """Below it what a weak rule found is dropped."""
 
 
 class Opinion(NamedTuple):

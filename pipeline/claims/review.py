@@ -26,8 +26,8 @@ def review_of(
     weak = candidate.rule.rule.review
     if weak and not (candidate.view == "sure" and weak in _CONFIRMABLE):
         reasons.append(weak)
-    if candidate.view in ("learned", "doubted"):
-        reasons.append(candidate.view)
+    if candidate.view not in ("", "sure"):
+        reasons.append("learned" if candidate.learned else "doubted")
     if _doubtful(candidate, line, start, end):
         reasons.append("doubtful_recognition")
     if link.unsure:

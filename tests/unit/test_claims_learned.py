@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 
 from pipeline.claims import run as room
+from pipeline.claims.compiled import RuleBook
 from pipeline.claims.detector import RuleDetector
 from pipeline.claims.learned import Learned
-from pipeline.claims.rules import RULES_FOLDER
+from pipeline.claims.rules import RULES_FOLDER, read_rules
 from pipeline.claims.shape import shape_of
 from pipeline.claims.traits import Traits
 from pipeline.model import Claim, Segment, Transcript
 from pipeline.model.claim import CLAIM_TYPES
 from tests.unit.test_claims_detector import BROADCAST
 
+BOOK = RuleBook(read_rules())
 TRAITS = Traits({"material": ["棉", "羊毛"]}, chinese=True)
 LIKELY, DOUBTED, UNLIKELY = -1000, -2000, -4000
 
@@ -114,4 +116,14 @@ def test_what_a_rule_found_may_be_doubted_or_dropped(tmp_path: Path) -> None:
     ]
     doubted = said_with(rules_with(tmp_path, {"g无": {"style": 1}}, bias=-3000), "全场包邮")
     assert [c.review_reasons for c in doubted] == [("doubted",)]
-    assert not said_with(rules_with(tmp_path, {"g无": {"style": 1}}, bias=-5000), "全场包邮")
+    unlikely = said_with(rules_with(tmp_path, {"g无": {"style": 1}}, bias=-5000), "全场包邮")
+    assert [c.review_reasons for c in unlikely] == [("doubted",)]
+
+
+def test_what_a_weak_rule_found_is_dropped_where_nobody_would_promise(tmp_path: Path) -> None:
+    weak = next(r for r in BOOK.rules if r.rule.review == "weak_rule" and r.language == "zh")
+    text = weak.rule.examples[0]
+    kept = said_with(rules_with(tmp_path, {"g无": {"style": 1}}, bias=0), text)
+    assert weak.rule.id in {c.rule_id for c in kept}
+    dropped = said_with(rules_with(tmp_path, {"g无": {"style": 1}}, bias=-5000), text)
+    assert weak.rule.id not in {c.rule_id for c in dropped}
