@@ -52,7 +52,7 @@ ALLOWED = frozenset(
         "html head meta title link script body a header form input button nav main footer h1 h2 p "
         "strong small aside ul ol li mark span div section video label select option output dl dt "
         "dd table thead tbody tr th td svg rect line text circle br time fieldset legend textarea "
-        "img",
+        "img details summary",
     )
 )
 

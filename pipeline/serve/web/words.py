@@ -99,6 +99,7 @@ _BOTH: dict[str, tuple[str, str]] = {
     "waiting": ("条待复核", "waiting"),
     "sent_to_review": ("条曾转人工", "sent to review by the machine"),
     "nothing_waits": ("没有待复核的承诺。", "Nothing waits."),
+    "machine_words": ("机器听写的文字", "What the machine wrote"),
     "step_heard": ("听到的话", "What was heard"),
     "what_heard": ("写下你听到的原话", "Write down the words you hear"),
     "inaudible": ("听不清", "Cannot be made out"),
@@ -141,7 +142,10 @@ _BOTH: dict[str, tuple[str, str]] = {
         "Keys: / search, space play, comma and full stop by frame, n p next and previous claim, "
         "i o mark start and end, c copy the link",
     ),
-    "quoted": ("以下文字出自录像，未经核实", "Words below are quoted from recordings, unverified"),
+    "quoted": (
+        "本页引自录像的文字未经核实",
+        "Words quoted from recordings on this page are unverified",
+    ),
 }
 WORDS = {
     lang: {key: both[number] for key, both in _BOTH.items()}
