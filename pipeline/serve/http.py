@@ -8,6 +8,7 @@ and no page has a script of its own.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -43,7 +44,7 @@ _STATUS = {2: 400, 4: 400, 6: 502, 8: 503, 9: 503, 11: 507, 12: 404, 13: 403}
 """HTTP status by the error's exit code; 503 for what may go away by itself, else 500."""
 _CODES = {400: "request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 _SEAL_EVERY_S = 30
-THREADS = 12
+THREADS = 2 * (os.cpu_count() or 2) + 2
 """Requests worked on at once in a process; each search holds its own cache of the index."""
 _ABOUT: dict[str, Any] = {
     "title": "Replay Evidence",
