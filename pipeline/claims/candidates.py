@@ -54,7 +54,7 @@ class Candidate(NamedTuple):
             immune = (*immune, "question")
         kind = next((m.kind for m in self.marks if m.kind in DROPS and m.kind not in immune), "")
         weak = bool(self.rule.rule.review) and self.view == "unlikely"
-        return kind or ("unlikely" if weak else "")
+        return kind or ("unlikely" if weak or self.view == "impossible" else "")
 
 
 class LineReading(NamedTuple):

@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from pipeline.claims.shape import Clause, Shape
 from pipeline.claims.traits import Traits
 
-View = Literal["", "sure", "learned", "doubted", "unlikely"]
+IMPOSSIBLE = 2_000
+"""So far below ``unlikely`` (seven times less likely) even a firm rule is overruled."""
+View = Literal["", "sure", "learned", "doubted", "unlikely", "impossible"]
 """None; surely a claim; found by the classifier alone and not surely; a rule's claim to hear; one
-to drop where the rule is weak."""
+to drop where the rule is weak; one to drop."""
 _LAST = re.compile(r"[^,。!?;…]*$")
 Scores = NDArray[np.int32]
 """Shape ``(clauses, types)``, thousandths of a logit."""
@@ -56,7 +58,7 @@ class Opinion(NamedTuple):
         touched = (n for n, c in enumerate(self.shape.clauses) if c.start < end and start < c.end)
         best = max((int(self.scores[n, column]) for n in touched), default=self.bounds.likely)
         if best < self.bounds.unlikely:
-            return "unlikely"
+            return "impossible" if best < self.bounds.unlikely - IMPOSSIBLE else "unlikely"
         if best < self.bounds.doubted:
             return "doubted"
         return "sure" if best >= self.bounds.sure else ""

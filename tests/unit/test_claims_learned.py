@@ -118,6 +118,7 @@ def test_what_a_rule_found_may_be_doubted_or_dropped(tmp_path: Path) -> None:
     assert [c.review_reasons for c in doubted] == [("doubted",)]
     unlikely = said_with(rules_with(tmp_path, {"g无": {"style": 1}}, bias=-5000), "全场包邮")
     assert [c.review_reasons for c in unlikely] == [("doubted",)]
+    assert not said_with(rules_with(tmp_path, {"g无": {"style": 1}}, bias=-7000), "全场包邮")
 
 
 def test_what_a_weak_rule_found_is_dropped_where_nobody_would_promise(tmp_path: Path) -> None:
