@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.command import evidence, short_broadcast, workspace
+from tests.command import ROOT, env, evidence, short_broadcast, workspace
 from tests.media import master
 from tests.prefects import server
 
@@ -93,3 +95,42 @@ def test_plan_tells_the_machines_for_so_many_a_day():
     assert (found["recorded_hours"], found["machine_hours"]) == (4000, 816.33)
     assert (found["machines"], found["cost"]) == (35, 408.16)
     assert evidence("plan").code == 2
+
+
+def test_the_file_of_deployments_is_what_the_server_takes(prefect: dict[str, str]):
+    ask = [sys.executable, "-m", "prefect", "--no-prompt"]
+    for words in (
+        ("work-pool", "create", "evidence", "--type", "process"),
+        ("deploy", "--all", "--prefect-file", "infra/prefect.yaml"),
+    ):
+        done = subprocess.run([*ask, *words], env=env(**prefect), cwd=ROOT, capture_output=True)
+        assert done.returncode == 0, done.stderr
+    listed = evidence(
+        "flows", "deploy", "--json", **prefect
+    ).json  # the same ones, brought up to date
+    assert "part/pool" in listed
+    show = subprocess.run(
+        [*ask, "deployment", "ls"],
+        env=env(**prefect, COLUMNS="200"),
+        capture_output=True,
+        text=True,
+    )
+    for name in ("backfill/nightly", "maintain/daily", "process-spread/pool", "live/pool"):
+        assert name in show.stdout
+
+
+def test_maintain_looks_after_what_was_made(
+    incoming: Path, tmp_path: Path, prefect: dict[str, str]
+):
+    here = workspace(tmp_path / "w")
+    place = incoming / "b-bare"
+    assert evidence("process", place, "-w", here).code == 0
+    found = evidence("flows", "maintain", "-w", here, "--json", **prefect)
+    assert found.code == 0, found.err
+    assert (found.json["broadcasts"], found.json["verified"], found.json["findings"]) == (1, 1, [])
+    pack = max((here / "objects").rglob("*.pack"), key=lambda p: p.stat().st_size)
+    pack.chmod(0o644)
+    pack.write_bytes(pack.read_bytes()[:-1])
+    broken = evidence("flows", "maintain", "-w", here, "--json", **prefect)
+    assert broken.code == 10
+    assert [one["code"] for one in broken.json["findings"]] == ["hash_mismatch"]
