@@ -67,6 +67,8 @@ class Cues(NamedTuple):
     any_number: re.Pattern[str]
     ordinal: re.Pattern[str]
     bare_number: re.Pattern[str]
+    leading_number: re.Pattern[str]
+    fillers: re.Pattern[str]
     handover_before: re.Pattern[str]
     handover_alone: re.Pattern[str]
     leads_to_number: re.Pattern[str]
@@ -119,7 +121,11 @@ def _of_numbers(data: dict[str, Any]) -> dict[str, Any]:
         "numbers": (*_number_patterns(data["number"]), ordinal),
         "any_number": re.compile(rf"{ZH_NUMERAL}|{EN_NUMERAL}|{EN_ORDINAL}"),
         "ordinal": ordinal,
-        "bare_number": re.compile(rf"(?P<n>{EN_NUMERAL}|{ZH_NUMERAL})(?=\s*[,.!:，。！：])"),
+        "bare_number": re.compile(
+            rf"(?P<n>{EN_NUMERAL}|{ZH_NUMERAL}|{EN_ORDINAL})(?=(?:\s+then)?\s*[,.!:，。！：])"
+        ),
+        "leading_number": re.compile(rf"(?:^|(?<=[.!?] ))(?P<n>{EN_NUMERAL}) (?=[a-z])"),
+        "fillers": re.compile(data["number"]["fillers"]),
         "money": re.compile(data["number"]["money"]),
         "countdown": re.compile(data["number"]["count"]),
     }
@@ -189,7 +195,7 @@ def _number_patterns(data: dict[str, str]) -> tuple[re.Pattern[str], ...]:
         ),
         re.compile(rf"第(?P<n>{zh}){data['zh_ordinal']}"),
         re.compile(
-            rf"{data['en_before']}(?P<n>{en})\b(?![\d.]|\s*(?:percent|dollars|bucks|day|hour))"
+            rf"{data['en_before']}(?P<n>{en})\b(?!\.?\d|\s*(?:percent|dollars|bucks|day|hour))"
         ),
         re.compile(rf"\b(?P<n>{EN_ORDINAL}){data['en_ordinal_after']}"),
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from pipeline.claims.cues import Cues, cues, small_number
+from pipeline.claims.cues import EN_ORDINAL, Cues, cues, small_number
 from pipeline.claims.names import NameFinder, NameHit
 from pipeline.model import Product
 from pipeline.text.normal import Normal, normalise
@@ -20,6 +20,7 @@ _AFTER_ANNOUNCED = re.compile(
     r"\s*(?:链接|连接|品|产品|宝贝|商品|福利品|款)?(?:来了|来咯|到了|呢|啊|哈|哦|是|就是)?\s*(?:$|[，。！？；、,.!?;:：\s])"
 )
 _ARTICLE = re.compile(r"\b(?:the|our|this|these|that|those|my)\s+(?:\w+\s+)?$")
+_ORDINAL = re.compile(EN_ORDINAL)
 _MAX_LEAD_CHARS = 3
 _STRETCH_CHARS = 1000
 _CLOSE_CHARS = 3
@@ -131,6 +132,18 @@ class MentionFinder:
             sku = self._by_number.get(small_number(match["n"]))
             if sku and (manner := self._bare_manner(text, match, sku, names)):
                 yield Mention(sku, match.start(), match.end(), "number", manner, match["n"])
+        for match in self._cues.leading_number.finditer(text):
+            sku = self._by_number.get(small_number(match["n"]))
+            if sku and self._named_at_once(text, match.end(), sku, names):
+                yield Mention(sku, match.start(), match.end("n"), "number", "announced", match["n"])
+
+    def _named_at_once(self, text: str, at: int, sku: str, names: Sequence[NameHit]) -> bool:
+        """``three socks quick``: recognition lost the comma; ``two jackets left`` is a count."""
+        hit = next((n for n in names if n.sku_id == sku and n.start == at), None)
+        if hit is None:
+            return False
+        rest = text[hit.end : clause_at(text, at).end]
+        return len(rest.split()) <= 1 and not self._cues.recap.search(rest)
 
     def _bare_manner(
         self, text: str, match: re.Match[str], sku: str, names: Sequence[NameHit]
@@ -145,13 +158,15 @@ class MentionFinder:
         near = [n for n in names if 0 <= n.start - match.end() <= _NAME_REACH_CHARS]
         if any(n.sku_id == sku for n in near[:2]) and _opens_clause(text, start, words):
             return "announced"
-        if words.countdown.search(text):
+        if words.countdown.search(text) or _ORDINAL.fullmatch(match["n"]):
             return None
         if before:
             return "announced" if words.leads_to_number.fullmatch(before) else None
         if words.turns.search(text[: clause.start]):
             return "announced"
         lead = text[: clause.start]
+        if words.fillers.search(lead) and text[match.end() : match.end() + 1] in ".。!！":
+            return "announced"
         opens = len(lead) <= _NUMBER_LEAD_CHARS and not words.money.search(lead)
         return "plain" if opens and len(match["n"]) > 1 else None
 
@@ -222,7 +237,8 @@ class MentionFinder:
         if introduced:
             return "announced"
         alone = self._cues.lead.fullmatch(before) or before.strip() in ("", "this is the")
-        if alone and len(after.strip()) <= 1 and hit.end - hit.start >= 2:
+        first = clause.start == 0 or hit.given
+        if alone and first and len(after.strip()) <= 1 and hit.end - hit.start >= 2:
             return "announced"
         return "plain"
 

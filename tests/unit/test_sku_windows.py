@@ -212,6 +212,27 @@ def test_english_handovers(words):
     assert sku((*EN[:3], words, "very bright"), 4, products=(EARS, LAMP, RUG)) == "LMP"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Okay okay, two. This one shines.",
+        "Second, the lamp, it's new",
+        "second pin, the lamp",
+        "Two then, the lamp.",
+    ],
+)
+def test_english_calls_by_a_number_alone_or_an_ordinal(words):
+    assert sku((*EN[:3], words, "very bright"), 4, products=(EARS, LAMP, RUG)) == "LMP"
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [("two lamps quick.", "LMP"), ("two lamps.", "LMP"), ("two lamps left.", "EAR")],
+)
+def test_a_number_and_a_name_without_their_comma(words, wanted):
+    assert sku((*EN[:3], words, "very bright"), 4, products=(EARS, LAMP, RUG)) == wanted
+
+
 # --- other products, the room, unknown ----------------------------------------------------
 
 
