@@ -34,7 +34,8 @@ class Candidate(NamedTuple):
     learned: bool = False
     """Whether the classifier found it, not a rule's wording."""
     heard: bool = False
-    """Whether the line was recognised: its 吗 may be a 嘛, its question mark a guess."""
+    """Whether the line was recognised: its 吗 may be a 嘛, its question mark a guess, and it may hold
+    several utterances of which one is chat."""
 
     @property
     def start(self) -> int:
@@ -51,7 +52,7 @@ class Candidate(NamedTuple):
         """The cue kind that keeps it from being a claim; empty when it stands."""
         immune: tuple[str, ...] = self.rule.rule.immune
         if self.heard and self.view == "sure":
-            immune = (*immune, "question")
+            immune = (*immune, "question", "chat")
         kind = next((m.kind for m in self.marks if m.kind in DROPS and m.kind not in immune), "")
         weak = bool(self.rule.rule.review) and self.view == "unlikely"
         return kind or ("unlikely" if weak or self.view == "impossible" else "")
