@@ -152,9 +152,11 @@ def test_a_hit_opens_the_player_at_the_moment(desk: str, page: Any):
     page.goto(f"{desk}/")
     page.keyboard.press("/")
     page.keyboard.type("type:warranty")
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     page.locator(".hits a").first.click()
-    until(page, "document.querySelector('#player').readyState >= 2")
+    page.wait_for_url(re.compile(r"/[ms]/"))
+    until(page, "document.querySelector('#player')?.readyState >= 2")
     player = page.locator("#player")
     start_ms = int(player.get_attribute("data-start-ms"))
     claim_ms = int(player.get_attribute("data-claim-ms"))
