@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.make_marathon import make
+from benchmarks.recognition import recording_of
 from pipeline import runner
 from pipeline.bootstrap import init
 from pipeline.media.audio import audio_blocks
@@ -49,9 +50,7 @@ Sound = NDArray[np.float32]
 
 def sound_of(folder: Path) -> Sound:
     """The whole sound of an example, mono."""
-    playlist = folder / "recording.m3u8"
-    path = playlist if playlist.exists() else next(iter(sorted(folder.glob("recording.*"))))
-    blocks = audio_blocks(open_source(path), report=[], rate_hz=RATE_HZ)
+    blocks = audio_blocks(open_source(recording_of(folder)), report=[], rate_hz=RATE_HZ)
     return np.concatenate([block.samples for block in blocks])
 
 

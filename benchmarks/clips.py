@@ -23,16 +23,16 @@ import tempfile
 import time
 import uuid
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipeline.media import run as media
 from pipeline.media.binary import ffmpeg_path
-from pipeline.model import PacketIndex, Recording, RecordingPart
 from pipeline.ports import ObjectStore
 from tests.faults import FaultProxy
 from tests.services import needed, s3_settings, s3_store
+from tests.stored import Stored, stored
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "zh01" / "recording.mp4"
 LENGTH_MS = 10_000
@@ -45,13 +45,6 @@ FORMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "mkv": ("mkv", ()),
     "hls": ("m3u8", ("-hls_time", "6", "-hls_list_size", "0", "-hls_playlist_type", "vod")),
 }
-
-
-class Stored(NamedTuple):
-    """A recording in the store."""
-
-    recording: Recording
-    index: PacketIndex
 
 
 def say(text: str) -> None:
@@ -71,30 +64,6 @@ def long_one(folder: Path, hours: float, form: str) -> Path:
     command += ["-f", "concat", "-safe", "0", "-i", str(listing), "-map", "0:v", "-map", "0:a"]
     subprocess.run([*command, "-c", "copy", *options, str(out)], check=True)
     return out
-
-
-def stored(path: Path, store: ObjectStore) -> Stored:
-    """Take a recording in, as the ingest does."""
-    source = media.open_source(path)
-    found = media.inspect(source)
-    parts = []
-    for number, part in enumerate(source.parts):
-        key = f"{uuid.uuid4().hex}/{number:05d}"
-        sha = store.put(key, part)
-        size = part.stat().st_size
-        parts.append(RecordingPart(name=part.name, key=key, size_bytes=size, sha256=sha))
-    recording = Recording(
-        recording_id=found.recording_id,
-        file_name=source.file_name,
-        parts=tuple(parts),
-        sha256=found.sha256,
-        size_bytes=sum(p.size_bytes for p in parts),
-        container=source.container,
-        duration_ms=found.probed.duration_ms,
-        streams=found.probed.streams,
-        merkle_root=found.merkle_root,
-    )
-    return Stored(recording, found.sidecar)
 
 
 def clip(one: Stored, store: ObjectStore, cache: Path, at_ms: int, out: Path) -> media.CutResult:
@@ -205,7 +174,7 @@ def main() -> None:
         proxied = s3_store(s3_settings(bucket=bucket, endpoint_url=proxy.url, read_timeout_s=60))
         for form in FORMS:
             folder = Path(scratch) / form.replace(" ", "-").replace(",", "")
-            one = stored(long_one(folder, asked.hours, form), direct)
+            one = stored(media.open_source(long_one(folder, asked.hours, form)), direct)
             dice = random.Random(form)
             end = one.recording.duration_ms - LENGTH_MS
             places = [dice.randrange(end) for _ in range(asked.clips + 1)]

@@ -140,10 +140,15 @@ class Sparse(NamedTuple):
     filled: NDArray[np.int64]
 
 
-def sparse(rows: Sequence[Row], places: dict[str, int]) -> Sparse:
+def factors(names: Sequence[str]) -> NDArray[np.float32]:
+    """How much each trait counts: a neighbour's less than the clause's own."""
+    return np.array([SHORT if name[0] in "pnq" else 1.0 for name in names], np.float32)
+
+
+def sparse(rows: Sequence[Row], names: Sequence[str]) -> Sparse:
     """The traits of rows as a matrix."""
+    places = {t: n for n, t in enumerate(names)}
     columns: list[int] = []
-    values: list[float] = []
     starts: list[int] = []
     row_of: list[int] = []
     for n, row in enumerate(rows):
@@ -151,25 +156,20 @@ def sparse(rows: Sequence[Row], places: dict[str, int]) -> Sparse:
         known = sorted(places[t] for t in row.traits if t in places) or [0]
         columns += known
         row_of += [n] * len(known)
-        values += [SHORT if _NAMES[c][0] in "pnq" else 1.0 for c in known]
     at = np.array(columns)
     order = np.argsort(at, kind="stable")
     filled, first = np.unique(at[order], return_index=True)
     return Sparse(
-        np.array(values, np.float32), at, np.array(starts), order,
+        factors(names)[at], at, np.array(starts), order,
         np.array(row_of)[order], first, filled,
     )  # fmt: skip
-
-
-_NAMES: list[str] = []
 
 
 def fitted(rows: Sequence[Row]) -> tuple[list[str], NDArray[np.float32], NDArray[np.float32]]:
     """Trait names, weights ``(traits, types)`` and bias."""
     counts = Counter(t for row in rows for t in row.traits)
     names = sorted(t for t, n in counts.items() if n >= LEAST)
-    _NAMES[:] = names
-    x = sparse(rows, {t: n for n, t in enumerate(names)})
+    x = sparse(rows, names)
     y = np.array([[t in row.types for t in CLAIM_TYPES] for row in rows], np.float32)
     w, b = np.zeros((len(names), y.shape[1]), np.float32), np.full(y.shape[1], -3, np.float32)
     moments = [np.zeros_like(w), np.zeros_like(w), np.zeros_like(b), np.zeros_like(b)]
@@ -196,12 +196,11 @@ def _adam(
 
 def scored(rows: Sequence[Row], names: list[str], w: Any, b: Any) -> NDArray[np.float32]:
     """Probabilities ``(rows, types)``."""
-    places = {t: n for n, t in enumerate(names)}
+    places, factor = {t: n for n, t in enumerate(names)}, factors(names)
     out = np.empty((len(rows), len(b)), np.float32)
     for n, row in enumerate(rows):
         known = [places[t] for t in row.traits if t in places]
-        factor = np.array([SHORT if names[k][0] in "pnq" else 1.0 for k in known], np.float32)
-        out[n] = b + (w[known] * factor[:, None]).sum(axis=0)
+        out[n] = b + (w[known] * factor[known][:, None]).sum(axis=0)
     return np.asarray(1 / (1 + np.exp(-out)), np.float32)
 
 
@@ -255,8 +254,7 @@ def write(language: str) -> None:
     spoken, traits = broadcasts(language), traits_of(language)
     rows = rows_of(spoken, traits) + rows_of(roughened(spoken, seed=1), traits)
     names, w, b = fitted(rows)
-    factor = np.array([SHORT if n[0] in "pnq" else 1.0 for n in names])[:, None]
-    whole = np.rint(w * factor * 1000).astype(np.int16)
+    whole = np.rint(w * factors(names)[:, None] * 1000).astype(np.int16)
     kept = np.abs(whole).max(axis=1) >= 40
     np.savez_compressed(
         RULES_FOLDER / f"learned-{language}.npz",

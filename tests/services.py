@@ -41,6 +41,17 @@ def s3_settings(**changes: Any) -> StoreSettings:
     return StoreSettings(**{**values, **changes})
 
 
+def s3_environment(settings: StoreSettings) -> dict[str, str]:
+    """The same settings for a command, as environment variables."""
+    return {
+        "EVIDENCE_STORE__KIND": "s3",
+        "EVIDENCE_STORE__BUCKET": settings.bucket,
+        "EVIDENCE_STORE__ENDPOINT_URL": settings.endpoint_url,
+        "EVIDENCE_STORE__ACCESS_KEY_ID": settings.access_key_id,
+        "EVIDENCE_STORE__SECRET_ACCESS_KEY": settings.secret_access_key.get_secret_value(),
+    }
+
+
 def s3_store(settings: StoreSettings, **more: Any) -> S3Store:
     """A store in its bucket, which is made when it is not there."""
     store = S3Store(settings, **more)

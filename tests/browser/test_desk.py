@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -14,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.browser.test_clip_plays import FLAGS, chromium
-from tests.command import PROGRAM, env, evidence, short_broadcast, workspace
+from tests.command import evidence, short_broadcast, workspace
+from tests.desks import served
 
 pytestmark = pytest.mark.services
 HOSTILE = '<script>document.title="owned"</script><img src=x onerror="document.title=1">'
@@ -39,19 +39,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     done = evidence("process", folder, "--transcript", words, "-w", here)
     assert done.code == 0, done.err
     assert evidence("orders", "import", folder / "orders.jsonl", "-w", here).code == 0
-    yield from served(here)
-
-
-def served(here: Path) -> Iterator[str]:
-    """Run the command on a free port until the test module ends; its address."""
-    command = [*PROGRAM, "serve", "--port", "0", "-w", str(here)]
-    server = subprocess.Popen(command, env=env(), stderr=subprocess.PIPE, text=True)
-    try:
-        assert server.stderr is not None
-        yield server.stderr.readline().strip().rstrip("/")
-    finally:
-        server.terminate()
-        assert server.wait(30) in (0, -15)
+    with served(here) as address:
+        yield address
 
 
 def get(url: str, **headers: str) -> tuple[int, dict[str, str], str]:

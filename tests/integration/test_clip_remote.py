@@ -9,12 +9,13 @@ import pytest
 
 from pipeline.media import run as media
 from pipeline.media.remote import spans_of
-from pipeline.model import Gop, PacketIndex, Recording, RecordingPart
+from pipeline.model import Gop, PacketIndex
 from pipeline.provenance import sha256_file
 from tests import media as made
 from tests.command import EXAMPLES
 from tests.faults import FaultProxy
 from tests.services import needed, s3_settings, s3_store
+from tests.stored import stored
 
 pytestmark = pytest.mark.services
 SPAN = (121_000, 131_000)
@@ -23,36 +24,14 @@ SPAN = (121_000, 131_000)
 MASTER = EXAMPLES / "zh01" / "recording.mp4"
 
 
-def stored(path: Path, store) -> tuple[Recording, PacketIndex, media.MediaSource]:  # type: ignore[no-untyped-def]
-    source = media.open_source(path)
-    found = media.inspect(source)
-    parts = []
-    for number, part in enumerate(source.parts):
-        key = f"{uuid.uuid4().hex}/{number}"
-        sha = store.put(key, part)
-        size = part.stat().st_size
-        parts.append(RecordingPart(name=part.name, key=key, size_bytes=size, sha256=sha))
-    recording = Recording(
-        recording_id=found.recording_id,
-        file_name=source.file_name,
-        parts=tuple(parts),
-        sha256=found.sha256,
-        size_bytes=sum(p.size_bytes for p in parts),
-        container=source.container,
-        duration_ms=found.probed.duration_ms,
-        streams=found.probed.streams,
-        merkle_root=found.merkle_root,
-    )
-    return recording, found.sidecar, source
-
-
 @pytest.mark.parametrize("form", made.FORMS)
 def test_the_same_clip_with_one_read_an_object(form: str, tmp_path: Path) -> None:
     with FaultProxy(needed("EVIDENCE_TEST_S3_ENDPOINT")) as proxy:
         store = s3_store(
             s3_settings(bucket=f"remote-{uuid.uuid4().hex[:8]}", endpoint_url=proxy.url)
         )
-        recording, index, local = stored(made.contained(MASTER, tmp_path / "in", form), store)
+        local = media.open_source(made.contained(MASTER, tmp_path / "in", form))
+        recording, index = stored(local, store)
         whole = media.cut(
             local, start_ms=SPAN[0], end_ms=SPAN[1], out=tmp_path / "whole.mp4", index=index
         )

@@ -20,7 +20,7 @@ from pipeline.transcribe.chunks import Chunk, cut
 from pipeline.transcribe.vad import SileroVad
 from tests.command import PROGRAM, env, evidence, short_broadcast, workspace
 from tests.prefects import server
-from tests.services import s3_settings, s3_store
+from tests.services import s3_environment, s3_settings, s3_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.services, pytest.mark.timeout(1500)]
 SECONDS, PART_S = 32, 16
@@ -30,11 +30,7 @@ SECONDS, PART_S = 32, 16
 def remote() -> dict[str, str]:
     settings = s3_settings(bucket=f"evidence-{uuid.uuid4().hex[:12]}")
     return {
-        "EVIDENCE_STORE__KIND": "s3",
-        "EVIDENCE_STORE__BUCKET": settings.bucket,
-        "EVIDENCE_STORE__ENDPOINT_URL": settings.endpoint_url,
-        "EVIDENCE_STORE__ACCESS_KEY_ID": settings.access_key_id,
-        "EVIDENCE_STORE__SECRET_ACCESS_KEY": settings.secret_access_key.get_secret_value(),
+        **s3_environment(settings),
         "EVIDENCE_KEYFRAMES__OCR": "false",
         "EVIDENCE_TRANSCRIBE__CPU_THREADS": "1",
     }

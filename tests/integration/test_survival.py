@@ -20,7 +20,7 @@ from tests.faults import FaultProxy, Reset
 from tests.kills import killed, outputs
 from tests.on_air import Air, cut_up
 from tests.prefects import server
-from tests.services import s3_settings
+from tests.services import s3_environment, s3_settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 SECONDS = 16
@@ -151,11 +151,8 @@ def test_a_store_that_is_away_for_a_while_is_waited_for(prefect: dict[str, str],
     settings = s3_settings(bucket=f"evidence-{uuid.uuid4().hex[:12]}")
     with FaultProxy(settings.endpoint_url) as proxy:
         remote = {
-            "EVIDENCE_STORE__KIND": "s3",
-            "EVIDENCE_STORE__BUCKET": settings.bucket,
+            **s3_environment(settings),
             "EVIDENCE_STORE__ENDPOINT_URL": proxy.url,
-            "EVIDENCE_STORE__ACCESS_KEY_ID": settings.access_key_id,
-            "EVIDENCE_STORE__SECRET_ACCESS_KEY": settings.secret_access_key.get_secret_value(),
             "EVIDENCE_STORE__MAX_ATTEMPTS": "2",
             "EVIDENCE_KEYFRAMES__OCR": "false",
         }

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.ingest.s3 import S3Store
 from tests.command import EXAMPLES, Ran, evidence, workspace
-from tests.services import needed, s3_settings
+from tests.services import needed, s3_environment, s3_settings
 
 pytestmark = pytest.mark.services
 
@@ -17,14 +17,7 @@ pytestmark = pytest.mark.services
 @pytest.fixture(scope="module")
 def remote() -> dict[str, str]:
     """Settings of a workspace whose objects lie in a bucket of its own."""
-    settings = s3_settings(bucket=f"evidence-{uuid.uuid4().hex[:12]}")
-    return {
-        "EVIDENCE_STORE__KIND": "s3",
-        "EVIDENCE_STORE__BUCKET": settings.bucket,
-        "EVIDENCE_STORE__ENDPOINT_URL": settings.endpoint_url,
-        "EVIDENCE_STORE__ACCESS_KEY_ID": settings.access_key_id,
-        "EVIDENCE_STORE__SECRET_ACCESS_KEY": settings.secret_access_key.get_secret_value(),
-    }
+    return s3_environment(s3_settings(bucket=f"evidence-{uuid.uuid4().hex[:12]}"))
 
 
 @pytest.fixture(scope="module")
