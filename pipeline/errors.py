@@ -8,6 +8,7 @@
     ├ SourceError
     │ ├ ObjectMissing
     │ ├ ObjectChanged
+    │ ├ ObjectArchived                  its storage class wants a restore first
     │ ├ AccessDenied
     │ └ StoreUnavailable                transient
     ├ MediaError
@@ -133,6 +134,12 @@ class ObjectChanged(SourceError):
     """The object is no longer the one that was first looked at."""
 
     code = "object_changed"
+
+
+class ObjectArchived(SourceError):
+    """The object lies in an archived storage class and must be restored before it is read."""
+
+    code = "object_archived"
 
 
 class AccessDenied(SourceError):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.ports import ObjectStat, ObjectStore
+from pipeline.ports import ObjectStat, ObjectStore, Tier
 
 
 class Glance:
@@ -64,6 +64,11 @@ class Glance:
     def hold(self, key: str, *, on: bool) -> None:
         """Passed on."""
         self._store.hold(key, on=on)
+
+    def restore(self, key: str, *, days: int, tier: Tier) -> bool:
+        """Passed on; listings are made anew."""
+        self._listed.clear()
+        return self._store.restore(key, days=days, tier=tier)
 
     def local_path(self, key: str) -> Path | None:
         """As the store says."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from pipeline.model import Box, Broadcast, Claim, ClaimSet, Line, Screen, Verification
 
@@ -21,12 +21,31 @@ if TYPE_CHECKING:
     Image = npt.NDArray[np.uint8]
 
 
+Tier = Literal["expedited", "standard", "bulk"]
+"""How fast, and how dear, an archived object is brought back."""
+
+
+class Warmth(NamedTuple):
+    """Whether an object can be read now: archived storage classes want a restore first."""
+
+    state: Literal["warm", "cold", "restoring", "restored"] = "warm"
+    storage_class: str = ""
+    until_utc_ms: int | None = None
+    """End of a restored copy."""
+
+    @property
+    def readable(self) -> bool:
+        """Whether reading gives bytes."""
+        return self.state in ("warm", "restored")
+
+
 class ObjectStat(NamedTuple):
     """What a store says about one object."""
 
     key: str
     size_bytes: int
     etag: str
+    warmth: Warmth = Warmth()
 
 
 class ObjectStore(Protocol):
@@ -45,6 +64,7 @@ class ObjectStore(Protocol):
 
         Raises:
             ObjectMissing: no such object. ObjectChanged: ``if_match`` no longer fits.
+            ObjectArchived: it must be restored first.
         """
 
     def download(self, key: str, path: Path) -> str:
@@ -64,8 +84,22 @@ class ObjectStore(Protocol):
     def hold(self, key: str, *, on: bool) -> None:
         """Set or lift a legal hold: while on, the object cannot be replaced or removed."""
 
+    def restore(self, key: str, *, days: int, tier: Tier) -> bool:
+        """Ask for an archived object to be readable for ``days``; whether this call asked.
+
+        False: it is readable without a restore, or it was asked for already. Asking for a
+        restored one again lengthens its time.
+
+        Raises:
+            ObjectMissing: no such object. ConfigError: the store cannot, or not by this tier.
+        """
+
     def local_path(self, key: str) -> Path | None:
-        """Where the object lies on this machine's disk; None for a remote store."""
+        """Where the object lies on this machine's disk; None for a remote store.
+
+        Raises:
+            ObjectArchived: it must be restored first.
+        """
 
 
 class Heard(NamedTuple):

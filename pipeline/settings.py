@@ -45,6 +45,9 @@ class StoreSettings(_Part):
     """For ``s3``."""
     addressing_style: Literal["path", "virtual", "auto"] = "path"
     """For ``s3``."""
+    recording_tag: str = ""
+    """For ``s3``: object tag written with recordings alone (``kind=recording``), by which a
+    lifecycle rule of the bucket can move them to an archived class; empty: none."""
     object_lock: bool = True
     """For ``s3``: make the bucket with object lock and set retention at write."""
     connect_timeout_s: int = 10

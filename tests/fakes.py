@@ -11,7 +11,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from pipeline.errors import ModelError, ObjectChanged, ObjectMissing, TranscriptionFailed
+from pipeline.errors import (
+    ModelError,
+    ObjectArchived,
+    ObjectChanged,
+    ObjectMissing,
+    TranscriptionFailed,
+)
 from pipeline.index.answer import (
     FACETS,
     Answer,
@@ -37,7 +43,7 @@ from pipeline.index.nodes import (
 )
 from pipeline.ingest.keys import checked, checked_prefix
 from pipeline.model import Box, Claim, Verification
-from pipeline.ports import Heard, Held, ObjectStat, SeenText
+from pipeline.ports import Heard, Held, ObjectStat, SeenText, Tier, Warmth
 from pipeline.provenance import sha256_hex
 from pipeline.text.tokens import Tokens, index_tokens, squash
 
@@ -51,13 +57,16 @@ class MemoryStore:
         self.objects: dict[str, bytes] = {}
         self.retention: dict[str, datetime] = {}
         self.holds: set[str] = set()
+        self.cold: dict[str, Warmth] = {}
         self.requests = 0
         self._lock = Lock()
 
     def stat(self, key: str) -> ObjectStat | None:
         self.requests += 1
         data = self.objects.get(checked(key))
-        return None if data is None else ObjectStat(key, len(data), sha256_hex(data)[:16])
+        if data is None:
+            return None
+        return ObjectStat(key, len(data), sha256_hex(data)[:16], self.cold.get(key, Warmth()))
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         for key in sorted(k for k in self.objects if k.startswith(checked_prefix(prefix))):
@@ -73,6 +82,8 @@ class MemoryStore:
             raise ObjectMissing(f"{key}: no such object")
         if if_match and stat.etag != if_match:
             raise ObjectChanged(f"{key} is no longer the same")
+        if not stat.warmth.readable:
+            raise ObjectArchived(f"{key}: archived", hint="evidence restore BROADCAST")
         if start < 0 or (end is not None and end < start):
             raise ValueError(f"range [{start}, {end}) is not a range")
         return self.objects[key][start:end]
@@ -115,6 +126,15 @@ class MemoryStore:
 
     def held(self, key: str) -> bool:
         return key in self.holds
+
+    def restore(self, key: str, *, days: int, tier: Tier) -> bool:
+        stat = self.stat(key)
+        if stat is None:
+            raise ObjectMissing(f"{key}: no such object")
+        if stat.warmth.state in ("warm", "restoring"):
+            return False
+        self.cold[key] = Warmth("restoring", stat.warmth.storage_class)
+        return True
 
     def retained_until(self, key: str) -> datetime | None:
         return self.retention.get(key)

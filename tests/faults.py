@@ -101,6 +101,8 @@ class FaultProxy:
     upstream: str
     port: int = 0
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    bodies: list[tuple[str, str, bytes]] = field(default_factory=list)
+    """``(method, path, body)`` of each POST."""
 
     def __post_init__(self) -> None:
         self._plan: list[_Planned] = []
@@ -160,6 +162,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = dict(self.headers.items())
+        if self.command == "POST":
+            self.owner.bodies.append((self.command, self.path, body))
         fault = self.owner.take(self.command, self.path, headers)
         if isinstance(fault, Answer):
             self._send(_error(fault, head=self.command == "HEAD"))

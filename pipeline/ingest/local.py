@@ -23,7 +23,8 @@ from filelock import FileLock
 from pipeline.errors import InputError, ObjectChanged, ObjectMissing
 from pipeline.ingest.disk import copy_hashed, flush_folder, translated
 from pipeline.ingest.keys import checked, checked_prefix
-from pipeline.ports import ObjectStat
+from pipeline.ingest.local_cold import ColdMarks
+from pipeline.ports import ObjectStat, Tier
 from pipeline.provenance import sha256_file
 
 OWN_FOLDER = ".evidence"
@@ -41,6 +42,7 @@ class LocalStore:
         """Use ``root``, which is made at the first write."""
         self.root = root.absolute()
         self._own = self.root / OWN_FOLDER
+        self._cold = ColdMarks(self._own / "cold")
         self._swept = False
 
     # --- reading ------------------------------------------------------------------------
@@ -53,7 +55,9 @@ class LocalStore:
                 found = os.lstat(path)
             except (FileNotFoundError, NotADirectoryError):
                 return None
-        return ObjectStat(key, found.st_size, _etag(found)) if path.is_file() else None
+        if not path.is_file():
+            return None
+        return ObjectStat(key, found.st_size, _etag(found), self._cold.warmth(key))
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         """All objects whose key begins with ``prefix``, in key order (of bytes, as S3 has it)."""
@@ -85,9 +89,11 @@ class LocalStore:
 
         Raises:
             ObjectMissing: no such object. ObjectChanged: ``if_match`` no longer fits.
+            ObjectArchived: its marker says that it is away.
         """
         _check_range(start, end)
         with translated(key), self._path(key).open("rb") as file:
+            self._cold.require(key)
             if if_match and _etag(os.fstat(file.fileno())) != if_match:
                 raise _changed(key)
             file.seek(start)
@@ -102,6 +108,7 @@ class LocalStore:
         part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
         try:
             with translated(key), self._path(key).open("rb") as source:
+                self._cold.require(key)
                 digest = copy_hashed(source, part)
                 part.replace(path)
         finally:
@@ -113,9 +120,34 @@ class LocalStore:
         return self._existing(key).as_uri()
 
     def local_path(self, key: str) -> Path | None:
-        """Where the object lies; None when there is no such object."""
+        """Where the object lies; None when there is no such object.
+
+        Raises:
+            ObjectArchived: its marker says that it is away.
+        """
         path = self._path(key)
+        self._cold.require(key)
         return path if path.is_file() else None
+
+    # --- archived objects ---------------------------------------------------------------
+
+    def archive(self, key: str, *, storage_class: str, takes_s: int) -> None:
+        """Note that an object was moved to a slow medium, from which it is back in ``takes_s``.
+
+        Raises:
+            ObjectMissing: no such object.
+        """
+        self._existing(key)
+        self._cold.mark(key, storage_class=storage_class, takes_s=takes_s)
+
+    def restore(self, key: str, *, days: int, tier: Tier) -> bool:
+        """Ask for an archived object to be readable for ``days``; whether this call asked.
+
+        Raises:
+            ObjectMissing: no such object.
+        """
+        self._existing(key)
+        return self._cold.ask(key, days=days, tier=tier)
 
     # --- writing ------------------------------------------------------------------------
 

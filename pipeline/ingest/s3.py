@@ -21,9 +21,10 @@ from pipeline.errors import ConfigError, HashMismatch, InputError, ObjectChanged
 from pipeline.ingest.disk import translated as disk_translated
 from pipeline.ingest.keys import checked, checked_prefix
 from pipeline.ingest.s3_body import Body, pause
+from pipeline.ingest.s3_cold import ask, listed_warmth, tag_fields, warmth_of
 from pipeline.ingest.s3_errors import code_of, from_client, no_bucket, status_of, translated
 from pipeline.ingest.s3_upload import PART_BYTES, Payload, payload_of, send
-from pipeline.ports import ObjectStat
+from pipeline.ports import ObjectStat, Tier
 from pipeline.provenance import VERSION
 from pipeline.settings import StoreSettings
 
@@ -150,17 +151,19 @@ class S3Store:
         found = self._head(key)
         if found is None:
             return None
-        return ObjectStat(key, found["ContentLength"], found["ETag"].strip('"'))
+        etag = found["ETag"].strip('"')
+        return ObjectStat(key, found["ContentLength"], etag, warmth_of(found))
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         """All objects whose key begins with ``prefix``, in key order."""
         whole = self._prefix + (prefix if self._free else checked_prefix(prefix))
         pages = self._client.get_paginator("list_objects_v2")
         with translated(prefix or "listing", where=self._where):
-            for page in pages.paginate(Bucket=self._bucket, Prefix=whole):
+            wanted: Any = {"OptionalObjectAttributes": ["RestoreStatus"]}
+            for page in pages.paginate(Bucket=self._bucket, Prefix=whole, **wanted):
                 for found in page.get("Contents", ()):
-                    key = found["Key"].removeprefix(self._prefix)
-                    yield ObjectStat(key, found["Size"], found["ETag"].strip('"'))
+                    key, etag = found["Key"].removeprefix(self._prefix), found["ETag"].strip('"')
+                    yield ObjectStat(key, found["Size"], etag, listed_warmth(found))
 
     def read(
         self, key: str, *, start: int = 0, end: int | None = None, if_match: str = ""
@@ -230,6 +233,16 @@ class S3Store:
         self._name(key)
         return None
 
+    def restore(self, key: str, *, days: int, tier: Tier) -> bool:
+        """Ask for an archived object to be readable for ``days``; whether this call asked.
+
+        Raises:
+            ObjectMissing: no such object. ConfigError: the store cannot, or not by this tier.
+        """
+        at, found = {"Bucket": self._bucket, "Key": self._name(key)}, self.stat(key)
+        with translated(key, where=self._where):
+            return ask(self._client, at, found, days=days, tier=tier)
+
     # --- writing ------------------------------------------------------------------------
 
     def put(self, key: str, source: bytes | Path, *, retain_until: datetime | None = None) -> str:
@@ -261,7 +274,7 @@ class S3Store:
             return False
         writer = uuid.uuid4().hex
         extra: dict[str, Any] = {"Metadata": {"sha256": payload.sha256, "writer": writer}}
-        extra |= self._lock_fields(retain_until)
+        extra |= self._lock_fields(retain_until) | tag_fields(self._settings.recording_tag, key)
         for attempt in range(1, self._settings.max_attempts + 1):
             with translated(key, where=self._where):
                 try:

@@ -14,6 +14,7 @@ from pipeline.errors import (
     ConfigError,
     DiskShort,
     EvidenceError,
+    ObjectArchived,
     ObjectChanged,
     ObjectMissing,
     SourceError,
@@ -108,7 +109,7 @@ def from_client(error: Any, *, what: str, where: str) -> EvidenceError:
     if code in _REGION:
         return ConfigError(said, hint="check store.region and store.endpoint_url")
     if code == "InvalidObjectState":
-        return SourceError(said, hint="the object is archived; ask for its restore first")
+        return ObjectArchived(said, hint="it is archived; ask for it: evidence restore BROADCAST")
     if code == "NotImplemented":
         return ConfigError(said, hint="the server lacks a function; see docs/operations.md")
     if code in _LATER or status >= 500 or status == 429:

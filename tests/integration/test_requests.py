@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.bootstrap import init
 from pipeline.errors import IndexUnavailable
-from pipeline.ports import ObjectStat, ObjectStore
+from pipeline.ports import ObjectStat, ObjectStore, Tier
 from pipeline.runner import Request
 from pipeline.serve.service import Service
 from tests.broadcasts import processed
@@ -67,6 +67,10 @@ class CountingStore:
     def hold(self, key: str, *, on: bool) -> None:
         self.asked.append(("hold", key))
         self.store.hold(key, on=on)
+
+    def restore(self, key: str, *, days: int, tier: Tier) -> bool:
+        self.asked.append(("restore", key))
+        return self.store.restore(key, days=days, tier=tier)
 
     def local_path(self, key: str) -> Path | None:
         return None
