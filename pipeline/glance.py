@@ -1,7 +1,8 @@
-"""One look at the store for one question: what was listed once is not listed again.
+"""One look at the store for one question: what was listed or read once is not asked for again.
 
-A question (an order, a broadcast, a clip) asks for the release, the revision, the reviews of
-one broadcast, all of which stand under one short prefix. The first listing answers for all.
+A question (an order, a broadcast, a clip, a bundle) asks for the release, the revision, the reviews
+of one broadcast, all of which stand under one short prefix. The first listing answers for all; no
+object is ever replaced, so what was read of one stays true.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline.ports import ObjectStat, ObjectStore, Tier
+
+_MOST_BYTES = 16 << 20
+"""Larger objects are not kept in memory."""
 
 
 class Glance:
@@ -22,10 +26,14 @@ class Glance:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._listed: dict[str, list[ObjectStat]] = {}
+        self._whole: dict[str, bytes] = {}
 
     def stat(self, key: str) -> ObjectStat | None:
-        """As the store says."""
-        return self._store.stat(key)
+        """From a listing that must have shown it, where there was one."""
+        known = next((p for p in self._listed if key.startswith(p)), None)
+        if known is None:
+            return self._store.stat(key)
+        return next((stat for stat in self._listed[known] if stat.key == key), None)
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         """From a listing of this or a shorter prefix, where there was one."""
@@ -38,8 +46,15 @@ class Glance:
     def read(
         self, key: str, *, start: int = 0, end: int | None = None, if_match: str = ""
     ) -> bytes:
-        """As the store says."""
-        return self._store.read(key, start=start, end=end, if_match=if_match)
+        """As the store says; a small object that is read whole is remembered."""
+        if start or end is not None or if_match:
+            return self._store.read(key, start=start, end=end, if_match=if_match)
+        data = self._whole.get(key)
+        if data is None:
+            data = self._store.read(key)
+            if len(data) <= _MOST_BYTES:
+                self._whole[key] = data
+        return data
 
     def download(self, key: str, path: Path) -> str:
         """As the store says."""

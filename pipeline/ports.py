@@ -32,6 +32,8 @@ class Warmth(NamedTuple):
     storage_class: str = ""
     until_utc_ms: int | None = None
     """End of a restored copy."""
+    takes_s: int | None = None
+    """How long a restore takes, where the store itself says so."""
 
     @property
     def readable(self) -> bool:

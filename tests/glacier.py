@@ -71,8 +71,9 @@ class Glacier(FaultProxy):
     def _listed(self, reply: Reply, *, wants: bool) -> Reply:
         def row(match: re.Match[bytes]) -> bytes:
             text = match[0]
-            key = re.search(rb"<Key>(.*?)</Key>", text)
-            held = self.cold.get(unquote(key[1].decode())) if key else None
+            found = re.search(rb"<Key>(.*?)</Key>", text)
+            key = found[1].decode() if found else ""
+            held = self.cold.get(key) or self.cold.get(unquote(key))
             if held is None:
                 return text
             text = re.sub(rb"<StorageClass>.*?</StorageClass>", b"", text)

@@ -47,7 +47,7 @@ class ColdMarks:
             return Warmth()
         now = utc_ms(datetime.now(UTC))
         if mark.ready_utc_ms is None or mark.until_utc_ms is None or now >= mark.until_utc_ms:
-            return Warmth("cold", mark.storage_class)
+            return Warmth("cold", mark.storage_class, takes_s=mark.takes_s)
         if now < mark.ready_utc_ms:
             return Warmth("restoring", mark.storage_class)
         return Warmth("restored", mark.storage_class, mark.until_utc_ms)

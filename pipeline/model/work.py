@@ -10,7 +10,7 @@ from pipeline.model.base import Frozen
 from pipeline.model.broadcast import Broadcast
 from pipeline.model.media import ClockMap, Recording
 
-StageName = Literal["ingest", "transcribe", "keyframes", "claims"]
+StageName = Literal["ingest", "transcribe", "keyframes", "claims", "viewing"]
 
 
 class Producer(Frozen):

@@ -27,6 +27,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "order": ("commands_orders", "Answer the dispute of an order."),
     "bundle": ("commands_bundle", "Seal the evidence of a claim."),
     "verify": ("commands_bundle", "Check a sealed bundle, offline."),
+    "restore": ("commands_restore", "Bring an archived recording back."),
     "keys": ("commands_bundle", "Make, show and revoke signing keys."),
     "custody": ("commands_bundle", "Check who did what with a broadcast."),
     "rebuild": ("commands_index", "Make the search index anew from the store."),

@@ -11,12 +11,17 @@ from pipeline.serve.options import examples, json_option, service, workspace_opt
 
 if TYPE_CHECKING:
     from pipeline.evidence.seal import Sealed
+    from pipeline.serve.restores import Away
 
 _PATH = click.Path(path_type=Path)
 
 
-def as_fields(sealed: Sealed) -> dict[str, Any]:
-    """A sealed bundle as ``--json`` prints it."""
+def as_fields(sealed: Sealed | Away) -> dict[str, Any]:
+    """A sealed bundle as ``--json`` prints it, or why there is none yet."""
+    from pipeline.serve.restores import Away
+
+    if isinstance(sealed, Away):
+        return {"folder": None, "zip": None, **sealed.model_dump(mode="json")}
     return {
         "folder": str(sealed.folder),
         "zip": str(sealed.archive) if sealed.archive else None,
@@ -26,10 +31,15 @@ def as_fields(sealed: Sealed) -> dict[str, Any]:
     }
 
 
-def tell(sealed: Sealed) -> None:
-    """A sealed bundle for a person."""
+def tell(sealed: Sealed | Away) -> None:
+    """A sealed bundle for a person, or why there is none yet."""
+    from pipeline.serve.commands_restore import tell_away
     from pipeline.serve.render import clean, note, say
+    from pipeline.serve.restores import Away
 
+    if isinstance(sealed, Away):
+        tell_away(sealed)
+        return
     say(str(sealed.folder))
     if sealed.archive:
         say(str(sealed.archive))
@@ -70,17 +80,18 @@ def bundle_command(
 
     \b
     JSON: one object a line. Fields: folder, zip, manifest_sha256, stamped, untimestamped
-    (authority, reason).
+    (authority, reason). While the recording is archived: recording (as `evidence restore` prints
+    it) and viewing; folder and zip are null.
     """
     from pipeline.evidence.bundle import restamp
-    from pipeline.serve.bundles import bundle_claim
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import say
+    from pipeline.serve.restores import bundle_or_away
 
     if bool(claims) != (out is not None) or not (claims or stamps):
         raise click.UsageError("name claims with --out, or bundles with --stamp")
     works = service(workspace)
-    made = [bundle_claim(works, claim, out=out) for claim in claims if out is not None]
+    made = [bundle_or_away(works, claim, out=out) for claim in claims if out is not None]
     made += [restamp(bundle, works.app.settings.seal) for bundle in stamps]
     for sealed in made:
         if as_json:

@@ -83,27 +83,31 @@ def order_command(
     JSON: one object a line, in the order asked. Fields: order_id, broadcast_id, sku_id, verdict,
     sentence (zh, en), looked_for, moments (start_ms, end_ms, claim_id, standing, score, reasons,
     wall_utc_ms, wall_uncertainty_ms, claim), coverage (start_ms, end_ms, listened_ms, share_pm,
-    speech_ms, mean_prob_pm, gaps), windows, candidates, warnings; with --bundle also bundle (as
-    `evidence bundle` prints it).
+    speech_ms, mean_prob_pm, gaps), windows, candidates, warnings, recording (whether it can be
+    read now, as `evidence restore` prints it); with --bundle also bundle (as `evidence bundle`
+    prints it).
     """
     from pipeline.serve.answers import asked_orders
-    from pipeline.serve.bundles import bundle_order
     from pipeline.serve.commands_bundle import as_fields, tell
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import dossier_text, say
+    from pipeline.serve.restores import bundle_or_away
 
     if not order_ids and file is None:
         raise click.UsageError("name at least one order id, or a file with --file")
     works = service(workspace)
     for order in [*order_ids, *(asked_orders(file) if file else ())]:
-        dossier = works.order(order)
-        sealed = bundle_order(works, dossier, out=bundles) if bundles else None
+        dossier, recording = works.answered(order)
+        sealed = bundle_or_away(works, dossier, out=bundles) if bundles else None
         if as_json:
             covered = dossier.coverage.model_dump(mode="json")
             shown = dossier.model_dump(mode="json")
             shown["coverage"] = covered | {"share_pm": dossier.coverage.share_pm}
+            shown["recording"] = recording.model_dump(mode="json") if recording else None
             say(dump(shown | ({"bundle": as_fields(sealed)} if sealed else {})))
         else:
             dossier_text(dossier, lang=language(lang))
             if sealed:
                 tell(sealed)
+            elif recording and recording.state != "warm":
+                say(recording.sentence[language(lang)])

@@ -221,25 +221,30 @@ def clip_command(
     """Cut the clip of a claim (by its id), or of a broadcast with --from and --to.
 
     Beside the MP4 lie the picture, the words (SRT) and a JSON that says where it came from.
+    While the recording is archived the answer says so and when it can be read, with a viewing
+    copy where there is one; that is no error.
 
     \b
-    JSON fields: video, picture, subtitles, sidecar, info, and with --exact viewing_copy.
+    JSON fields: video, picture, subtitles, sidecar, info, and with --exact viewing_copy. While
+    it is archived: recording (as `evidence restore` prints it) and viewing; video is null.
     """
     from pipeline.evidence.viewing import make_exact
     from pipeline.serve.bundles import note_clip
+    from pipeline.serve.commands_restore import tell_away
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import say
+    from pipeline.serve.restores import Away, clip_or_away
     from pipeline.timeline import parse_clock
 
     if (start is None) != (end is None):
         raise click.UsageError("--from and --to go together")
     works = service(workspace)
     margin_ms = None if margin_s is None else round(margin_s * 1000)
-    if start is None or end is None:
-        clip = works.clip_claim(claim_or_broadcast, out=out, margin_ms=margin_ms)
-    else:
-        span = (parse_clock(start), parse_clock(end))
-        clip = works.clip_span(claim_or_broadcast, span=span, out=out, margin_ms=margin_ms)
+    span = None if start is None or end is None else (parse_clock(start), parse_clock(end))
+    clip = clip_or_away(works, claim_or_broadcast, span=span, out=out, margin_ms=margin_ms)
+    if isinstance(clip, Away):
+        say(dump({"video": None} | clip.model_dump(mode="json"))) if as_json else tell_away(clip)
+        return
     copy = make_exact(clip) if exact else None
     note_clip(works, clip)
     if as_json:

@@ -25,6 +25,7 @@ from pipeline.transcribe.given import from_given
 if TYPE_CHECKING:
     from pipeline.cases.orders import OrderBook
     from pipeline.evidence.clip import Clip
+    from pipeline.evidence.cold import Availability
     from pipeline.index.answer import Answer
     from pipeline.index.patience import Tell
     from pipeline.index.rebuild import Rebuilt, Reconciled
@@ -210,12 +211,20 @@ class Service:
 
     def order(self, order: Order | str) -> Dossier:
         """The answer to one order (an id, or the order itself), from the store alone."""
+        return self.answered(order)[0]
+
+    def answered(self, order: Order | str) -> tuple[Dossier, Availability | None]:
+        """The answer, and whether the recording behind it can be read; null without a broadcast."""
+        from pipeline.evidence.cold import availability
         from pipeline.serve.answers import answer
         from pipeline.serve.reviews import Reviews
 
         once = self.app.glancing()
         found = answer(once, self.book.get(order) if isinstance(order, str) else order)
-        return Reviews(once).on_dossier(found)
+        dossier = Reviews(once).on_dossier(found)
+        if not dossier.broadcast_id:
+            return dossier, None
+        return dossier, availability(once.store, once.archive.state(dossier.broadcast_id))
 
     @cached_property
     def reviews(self) -> Reviews:
