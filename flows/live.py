@@ -11,7 +11,7 @@ from prefect.artifacts import create_table_artifact
 from flows.server import patient_server
 from flows.tasks import RETRIES, RETRY_DELAY_S, is_transient, publish, stage, take_in, tell
 from flows.workspaces import opened
-from pipeline.ingest.places import place_of
+from pipeline.ingest.sources import followed
 from pipeline.live import Session
 from pipeline.live_end import close, hand_over
 from pipeline.live_lag import Pace, lag_figures
@@ -29,7 +29,7 @@ def follow(
     where = {name: options.pop(name) for name in ("playlist", "marker", "quiet_s")}
     session = Session(
         app,
-        place_of(place, s3=bucket_opener(app), **where),
+        followed(place, s3=bucket_opener(app), **where),
         broadcast_file=Path(broadcast_file) if broadcast_file else None,
         pace=Pace(**options),
         say=print,

@@ -42,6 +42,11 @@ class Landed:
         self._rows.append((self._read_ms(), self._now))
         self._now = arrived_s
 
+    def come(self, arrived_s: float | None) -> None:
+        """As :meth:`begin`, for bytes of one file: those that came together are one row."""
+        if not self._rows or arrived_s != self._now:
+            self.begin(arrived_s)
+
     def lag(self, end_ms: int) -> Lag | None:
         """How long ago the sound up to an instant landed; None where that was not seen."""
         arrived = next((at for until_ms, at in self._rows if until_ms >= end_ms), self._now)

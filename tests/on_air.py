@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.command import EXAMPLES
@@ -22,6 +24,14 @@ def cut_up(folder: Path, *, example: str = "zh01", seconds: int = 64, each: int 
     form = ["-c", "copy", "-f", "segment", "-segment_time", str(each), "-segment_format", "mpegts"]
     subprocess.run([*cut, *form, str(folder / "seg_%03d.ts")], check=True, capture_output=True)
     return sorted(folder.glob("seg_*.ts"))
+
+
+def until(true: Callable[[], bool], *, seconds: float = 60) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.05)
 
 
 class Air:

@@ -18,7 +18,7 @@ from pipeline.model import Frozen
 _LONGEST_GAP = 1000
 """Numbers further apart than this were not counted one by one."""
 
-EventKind = Literal["missing", "late", "repeated", "changed", "reordered", "removed"]
+EventKind = Literal["missing", "late", "repeated", "changed", "reordered", "removed", "restarted"]
 
 
 class Event(Frozen):
@@ -27,7 +27,8 @@ class Event(Frozen):
     kind: EventKind
     """``missing``: given up for now; ``late``: came after that; ``repeated``: the same bytes under
     another number; ``changed``: other bytes under a name already taken, left aside; ``reordered``:
-    came before one that precedes it; ``removed``: gone before it could be taken."""
+    came before one that precedes it; ``removed``: gone before it could be taken; ``restarted``:
+    a file or stream that grows began anew, what follows is a part of its own."""
     sequence: int
     """Number of the segment."""
     name: str = ""
@@ -55,6 +56,8 @@ class Taken(Frozen):
     """EXT-X-PROGRAM-DATE-TIME."""
     claimed_ms: int = 0
     """EXTINF; 0 where there is no playlist."""
+    offset_bytes: int | None = None
+    """For a stretch of a file that grows: where in the file it begins."""
 
     @property
     def entry(self) -> Entry:

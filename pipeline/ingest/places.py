@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from pipeline.errors import InputError, ObjectMissing
+from pipeline.errors import InputError, ObjectMissing, UnreadableMedia
 from pipeline.ingest.disk import translated
 from pipeline.ingest.fetch import BROADCAST_FILE, MEDIA, PLAYLISTS, bucket_and_key
 from pipeline.ingest.landing import Copied, Seen
@@ -35,6 +35,13 @@ class Files(Protocol):
 
         Raises:
             ObjectMissing: it is gone.
+        """
+
+    def span(self, name: str, start: int, end: int) -> bytes:
+        """Bytes ``[start, end)`` as far as they are there; empty behind the end.
+
+        Raises:
+            ObjectMissing: it is not there.
         """
 
     def copy(self, name: str, target: Path) -> None:
@@ -76,6 +83,12 @@ class FolderFiles:
         with translated(name):
             return (self._folder / name).read_bytes()
 
+    def span(self, name: str, start: int, end: int) -> bytes:
+        """Part of the file's bytes."""
+        with translated(name), (self._folder / name).open("rb") as file:
+            file.seek(start)
+            return file.read(end - start)
+
     def copy(self, name: str, target: Path) -> None:
         """A copy that survives what is done to the file later."""
         with translated(name), (self._folder / name).open("rb") as file, target.open("wb") as out:
@@ -106,6 +119,14 @@ class BucketFiles:
     def read(self, name: str) -> bytes:
         """The object's bytes."""
         return self._store.read(self._prefix + name)
+
+    def span(self, name: str, start: int, end: int) -> bytes:
+        """Part of the object's bytes; an object that grows is put again and again."""
+        found = self._store.stat(self._prefix + name)
+        if found is None:
+            raise ObjectMissing(f"{name}: not there yet", hint="wait for the recorder")
+        end = min(end, found.size_bytes)
+        return self._store.read(self._prefix + name, start=start, end=end) if start < end else b""
 
     def copy(self, name: str, target: Path) -> None:
         """The object as a file."""
@@ -146,9 +167,37 @@ class Place:
             if self.playlist not in tags:
                 return Seen((), tags, ended)
             read = listing(self.files.read(self.playlist), name=self.playlist)
+            if any(entry.byte_span for entry in read.entries):
+                raise InputError(
+                    f"{self.playlist}: names byte ranges, and numbered files were there before it",
+                    hint=f"start again with --playlist {self.playlist}",
+                )
             return Seen(read.entries, tags, ended or read.ended)
         quiet = bool(tags) and now_s - self._last[1] >= self._quiet_s
         return Seen(_numbered(tags), tags, ended or (not self._marker and quiet))
+
+    def names_ranges(self) -> bool | None:
+        """Whether its playlist names byte ranges of files that grow; None while nothing is there.
+
+        Raises:
+            InputError: as :meth:`look`.
+        """
+        tags = self.files.tags()
+        self.playlist = self.playlist or self._only_playlist(tags)
+        if self.playlist and self.playlist in tags:
+            try:
+                entries = listing(self.files.read(self.playlist), name=self.playlist).entries
+            except (UnreadableMedia, ObjectMissing):  # it has just been begun
+                entries = ()
+            if entries:
+                return any(entry.byte_span for entry in entries)
+        there = not self.playlist and bool(_numbered(tags))
+        return False if there or (self._marker and self._marker in tags) else None
+
+    @property
+    def marker(self) -> str:
+        """The broadcast has ended once this file is there."""
+        return self._marker
 
     def description(self) -> bytes | None:
         """``broadcast.json`` beside the segments; None where there is none."""

@@ -1,13 +1,16 @@
-"""A recording that is still being written, segment by segment, read as any other.
+"""A recording that is still being written, read as any other.
 
 The reader walks the segments of a source one after the other; here the next one is waited
-for. So a broadcast on air runs through the very code that reads it later as a whole, and every
-sample and time comes out the same.
+for. A file that grows is read as far as it goes, then waited for in the same way. So a broadcast
+on air runs through the very code that reads it later as a whole, and every sample and time
+comes out the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, cast, overload
 
@@ -18,10 +21,64 @@ from pipeline.media.source import MediaSource, Segment
 from pipeline.model import Hole
 
 
+class GrowingFile:
+    """A local file that is still being written, in place of a path.
+
+    It cannot be sought in: FFmpeg would look for its end, and for the last fragment of an MP4.
+
+    Args:
+        path: The file; every byte in it is final.
+        wait: Waits until there is a byte at a position; False when none will come.
+    """
+
+    def __init__(self, path: Path, wait: Callable[[int], bool]) -> None:
+        self._path, self._wait = path, wait
+
+    def open(self, mode: str = "rb") -> _Waiting:
+        """The file from its beginning."""
+        return _Waiting(self._path, self._wait)
+
+    def stat(self) -> os.stat_result:
+        """As it is now."""
+        return self._path.stat()
+
+
+class _Waiting(io.RawIOBase):
+    """Reads a growing file; at its present end it waits."""
+
+    def __init__(self, path: Path, wait: Callable[[int], bool]) -> None:
+        super().__init__()
+        self._wait, self._at = wait, 0
+        self._file = path.open("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """For those who know where to read on; not offered to FFmpeg."""
+        self._at = offset if whence == 0 else self._at + offset
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._wait(self._at):
+            return b""
+        self._file.seek(self._at)
+        data = self._file.read(size)
+        self._at += len(data)
+        return data
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 class Piece(NamedTuple):
     """One segment that is there, as a local file."""
 
-    file: Path
+    file: Path | GrowingFile
     init_file: Path | None = None
     """Header that must be read first."""
     discontinuity: bool = False
@@ -43,9 +100,10 @@ class Growing:
         self.holes: list[Hole] = []
         """Stretches that could not be decoded so far."""
         self._block_ms = block_ms
-        self._parts: list[Path] = []
+        self._parts: list[Path | GrowingFile] = []
         self._segments = _Segments(pieces, self._parts)
-        # A source's tuples are only walked here, which a list that grows can do as well.
+        # A source's tuples are only walked here, which a list that grows can do as well; of its
+        # parts it asks what both kinds of file can do.
         parts = cast("tuple[Path, ...]", self._parts)
         segments = cast("tuple[Segment, ...]", self._segments)
         self._source = MediaSource(parts, "hls", name, segments)
@@ -80,7 +138,7 @@ class Growing:
 class _Segments(Sequence[Segment]):
     """Segments in order; walking them waits for the next, walking again begins at the first."""
 
-    def __init__(self, pieces: Iterator[Piece], parts: list[Path]) -> None:
+    def __init__(self, pieces: Iterator[Piece], parts: list[Path | GrowingFile]) -> None:
         self._pieces, self._parts = pieces, parts
         self.here: list[Segment] = []
 
@@ -117,7 +175,7 @@ class _Segments(Sequence[Segment]):
         )
         return True
 
-    def _add(self, file: Path) -> int:
+    def _add(self, file: Path | GrowingFile) -> int:
         if file in self._parts:
             return self._parts.index(file)
         self._parts.append(file)

@@ -332,7 +332,7 @@ class _Joined(io.RawIOBase):
         return True
 
     def seekable(self) -> bool:
-        return True
+        return self._body.seekable()
 
     def read(self, size: int = -1) -> bytes:
         if size < 0:

@@ -32,6 +32,8 @@ class Entry(NamedTuple):
     """EXT-X-PROGRAM-DATE-TIME."""
     claimed_ms: int = 0
     """EXTINF."""
+    byte_span: tuple[int, int] | None = None
+    """``[start, end)`` of its file (EXT-X-BYTERANGE); None: the whole file."""
 
 
 class Listing(NamedTuple):
@@ -83,7 +85,7 @@ def listing(data: bytes, *, name: str) -> Listing:
 
     Raises:
         OutsideReference: as :func:`open_playlist`. UnreadableMedia: it cannot be read, names
-            other playlists, or names byte ranges of one file.
+            other playlists, or a byte range that is none.
     """
     read = _parsed(data, name)
     if read.is_variant:
@@ -92,19 +94,17 @@ def listing(data: bytes, *, name: str) -> Listing:
         )
     if read.segments:
         _uris(read, name)
-    if any(segment.byterange for segment in read.segments):
-        raise UnreadableMedia(
-            f"{name}: names byte ranges of a file that still grows",
-            hint="let the recorder write a file a segment, or process it when it has ended",
-        )
     first = int(read.media_sequence or 0)
-    found = tuple(_entry(one, first + n, name) for n, one in enumerate(read.segments))
-    return Listing(found, bool(read.is_endlist))
+    found: list[Entry] = []
+    for n, one in enumerate(read.segments):
+        found.append(_entry(one, first + n, name, found[-1] if found else None))
+    return Listing(tuple(found), bool(read.is_endlist))
 
 
-def _entry(one: Any, sequence: int, name: str) -> Entry:
+def _entry(one: Any, sequence: int, name: str, before: Entry | None) -> Entry:
     date = one.program_date_time
     return Entry(
+        byte_span=_byte_span(one, name, before),
         sequence=sequence,
         uri=_relative(one.uri, name),
         init_uri=_relative(one.init_section.uri, name) if one.init_section else "",
@@ -112,6 +112,24 @@ def _entry(one: Any, sequence: int, name: str) -> Entry:
         program_utc_ms=utc_ms(date) if date is not None and date.tzinfo else None,
         claimed_ms=round((one.duration or 0) * 1000),
     )
+
+
+def _byte_span(one: Any, name: str, before: Entry | None) -> tuple[int, int] | None:
+    """A byte range; without an offset it follows the one before (RFC 8216, 4.3.2.2)."""
+    if not one.byterange:
+        return None
+    length, _, offset = str(one.byterange).partition("@")
+    follows = before is not None and before.uri == _relative(one.uri, name) and before.byte_span
+    try:
+        start = int(offset) if offset else (follows[1] if follows else -1)
+        span = (start, start + int(length))
+    except ValueError:
+        span = (-1, -1)
+    if not 0 <= span[0] < span[1]:
+        raise UnreadableMedia(
+            f"{name}: {one.byterange!r} is no byte range", hint="check the playlist's lines"
+        )
+    return span
 
 
 def closed(entries: Sequence[Entry]) -> bytes:
@@ -192,13 +210,19 @@ def _segments(listing: Any, uris: list[str]) -> tuple[Segment, ...]:
         segments.append(
             Segment(
                 part=part[entry.uri],
-                init_part=part[entry.init_section.uri] if entry.init_section else None,
+                init_part=_header_of(entry, part),
                 discontinuity=bool(entry.discontinuity) and bool(segments),
                 program_utc_ms=utc_ms(date) if date is not None and date.tzinfo else None,
                 claimed_ms=round((entry.duration or 0) * 1000),
             )
         )
     return tuple(segments)
+
+
+def _header_of(entry: Any, part: dict[str, int]) -> int | None:
+    """The part with a segment's header; a file read whole begins with its own."""
+    header = entry.init_section
+    return part[header.uri] if header and header.uri != entry.uri else None
 
 
 def _relative(uri: str, name: str) -> str:

@@ -8,7 +8,7 @@ from pipeline.media.audio import AudioBlock, audio_blocks
 from pipeline.media.binary import ffmpeg_path, ffmpeg_version, library_versions
 from pipeline.media.clockmap import RecordingClock, build
 from pipeline.media.cut import CutResult, cut
-from pipeline.media.growing import Growing, Piece
+from pipeline.media.growing import Growing, GrowingFile, Piece
 from pipeline.media.inspect import Inspection, Probed, inspect, packet_index, probe
 from pipeline.media.pictures import Picture, jpeg_bytes, key_pictures, picture_at
 from pipeline.media.playlist import Entry, Listing, closed, listing
@@ -21,6 +21,7 @@ __all__ = [
     "CutResult",
     "Entry",
     "Growing",
+    "GrowingFile",
     "Inspection",
     "Listing",
     "MediaSource",

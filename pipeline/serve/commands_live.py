@@ -15,6 +15,8 @@ from pipeline.serve.options import examples, json_option, service, workspace_opt
         "evidence flows live ../on-air/2026-06-05/",
         "evidence flows live s3://replays/on-air/05/live.m3u8",
         "evidence flows live ../segments/ --marker _COMPLETE --broadcast broadcast.json",
+        "evidence flows live ../on-air/live.flv  # a file that is being written",
+        "evidence flows live https://pull.example/live.flv --broadcast broadcast.json",
     ),
 )
 @click.argument("place")
@@ -41,9 +43,11 @@ def flow_live_command(
 ) -> None:
     """Follow a broadcast on air in PLACE: words can be searched while it goes on.
 
-    PLACE is a folder, an s3:// prefix or a playlist in one: an HLS playlist that grows, or numbered
-    segments that land. Needs broadcast.json there, or --broadcast. It ends when the playlist
-    says so (or the marker is there); then the recording is processed as any other, nothing is heard
+    PLACE is a folder, an s3:// prefix or a playlist in one: an HLS playlist that grows (of segments
+    or of byte ranges), or numbered segments that land; or one file that is being written (FLV,
+    MPEG-TS, fragmented MP4), or the http:// address of a stream. Needs broadcast.json there, or
+    --broadcast. It ends when the playlist says so, the marker is there, the server has the stream no
+    more, or nothing came for --quiet-s; then the recording is processed as any other, nothing is heard
     twice, and the two are compared. Killed, it continues when started again.
 
     \b

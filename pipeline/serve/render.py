@@ -129,7 +129,8 @@ def answer_text(answer: Answer) -> None:
             hit.document.broadcast_id,
             hit.document.sku_id or "–",
             hit.match,
-            hit.document.claim_type or hit.document.kind,
+            (hit.document.claim_type or hit.document.kind)
+            + ("" if hit.document.release else " (on air, provisional)"),
             hit.document.text,
             hit.document.claim_id or hit.document.doc_id,
         )

@@ -104,7 +104,11 @@ class Reviews:
         for _ in range(_MOST_PAGES):
             answer = search("review:yes", kind="claim", size=size, cursor=cursor, **filters)
             decided, cursor, total = self.over_hits(answer), answer.cursor, answer.total
-            found += [hit for hit in answer.hits if hit.document.claim_id not in decided]
+            found += [
+                hit
+                for hit in answer.hits
+                if hit.document.release and hit.document.claim_id not in decided
+            ]  # what is still on air is heard and decided once it has ended
             if not cursor or len(found) >= size:
                 break
         return found, cursor, total

@@ -135,7 +135,7 @@ class SkuDesk:
     ) -> SkuReport:
         """A SKU's report, by the search of whoever asks."""
         answer = search("", sku=sku_id, kind="claim", size=MOST_CLAIMS, facets=False)
-        packs = list(dict.fromkeys(hit.document.pack for hit in answer.hits))
+        packs = [p for p in dict.fromkeys(hit.document.pack for hit in answer.hits) if p]
         facts: dict[str, Fact] = {}
         for pack in packs[:_MOST_PACKS]:
             facts |= self._facts_of(pack)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pipeline.bootstrap import Application, init
+from pipeline.index.documents import Document
 from pipeline.index.run import search
 from pipeline.ingest.places import place_of
 from pipeline.journal import Ending, Journal, newest
@@ -19,7 +20,7 @@ from pipeline.live_end import close, hand_over
 from pipeline.live_lag import Pace
 from pipeline.plan import STAGES, finish, run_stage
 from pipeline.runner import Request, publish, take_in
-from tests.on_air import END, Air, cut_up
+from tests.on_air import END, Air, cut_up, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 FAST = Pace(every_s=0.05, patience_s=0.6, settle_s=0.1, seal_ms=10_000)
@@ -85,18 +86,12 @@ def meanwhile(air: Air, work: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-def until(true: Callable[[], bool], *, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.05)
-
-
 def test_words_are_found_while_the_broadcast_goes_on_and_batch_gives_the_same_bytes(
     app: Application, segments: list[Path], tmp_path: Path
 ):
     air = Air(tmp_path / "air", segments)
     found_on_air: list[int] = []
+    provisional: list[Document] = []
 
     def cast() -> None:
         other = init(app.root)
@@ -107,6 +102,9 @@ def test_words_are_found_while_the_broadcast_goes_on_and_batch_gives_the_same_by
             if number == len(segments) - 3:
                 until(lambda: search(other.index, "三件套").total > 0)
                 found_on_air.append(search(other.index, "三件套").total)
+                until(lambda: search(other.index, "", kind="claim").total > 0)
+                claims = search(other.index, "", kind="claim").hits
+                provisional.extend(hit.document for hit in claims)
 
     caster = meanwhile(air, cast)
     ending, said = follow(app, air)
@@ -116,6 +114,11 @@ def test_words_are_found_while_the_broadcast_goes_on_and_batch_gives_the_same_by
     assert (ending.segments, ending.versions, ending.events) == (len(segments), 0, ())
     assert ending.parts >= 3
     assert any("searchable to" in line for line in said)
+    assert {(one.release, one.pack) for one in provisional} == {(0, "")}
+    final = [hit.document for hit in search(app.index, "", kind="claim").hits]
+    assert final
+    assert all(one.release and one.pack for one in final)
+    assert not {one.claim_id for one in provisional} & {one.claim_id for one in final}
     batch = replayed(tmp_path / "b", air.folder / "live.m3u8", air.folder / "broadcast.json")
     assert batch == ending.transcript
 
