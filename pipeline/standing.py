@@ -17,6 +17,7 @@ from pipeline.ledger import Ledger
 from pipeline.model import Frozen
 from pipeline.provenance import shard
 from pipeline.runner import bucket_opener
+from pipeline.told import all_set_aside
 
 MBIT_S = 2.0
 """Hours are told from bytes by this bit rate, without opening a recording."""
@@ -50,6 +51,7 @@ def standings(app: Application, places: Sequence[str] = ()) -> list[Item]:
     """
     now_ms = time.time_ns() // 1_000_000
     found = [*_arrived(app, places, now_ms), *_begun(app, now_ms), *_on_air(app, now_ms)]
+    found += _messages(app, now_ms)
     return sorted(found, key=lambda item: (item.standing, item.name))
 
 
@@ -102,6 +104,18 @@ def _on_air(app: Application, now_ms: int) -> Iterator[Item]:
         seals = [n for n in names if not n.startswith("end-")]
         last = Journal(app.store, room.removeprefix("live/")).sealed_at(max(seals))
         yield Item(name=broadcast_id_of(room), standing="on_air", age_s=_age(now_ms, last))
+
+
+def _messages(app: Application, now_ms: int) -> Iterator[Item]:
+    """Event messages that could not be used."""
+    for name, message in all_set_aside(app.store):
+        yield Item(
+            name=name,
+            standing="quarantined",
+            age_s=_age(now_ms, message.at_utc_ms or None),
+            error="message",
+            message=message.reason[:300],
+        )
 
 
 def _held(app: Application, broadcast_id: str) -> bool:

@@ -100,12 +100,18 @@ def flow_backfill_command(
     epilog=examples(
         "evidence flows watch s3://replays/ --marker _COMPLETE",
         "evidence flows watch ../recordings/ --quiet-s 300",
+        "evidence flows watch s3://replays/ --events https://sqs.eu-central-1.amazonaws.com/1/new",
+        "evidence flows watch s3://replays/ --events ../messages/  # or: --events listen:9300",
     ),
 )
 @click.argument("places", nargs=-1, required=True)
 @click.option("--marker", default="", help="Complete once this file is there (else: once quiet).")
 @click.option("--quiet-s", type=float, default=120, help="Complete when unchanged so long.")
 @click.option("--every-s", type=float, default=30, help="Look so often.")
+@click.option(
+    "--events", default="", help="Look where messages say: a queue, a folder, listen:PORT."
+)
+@click.option("--token-file", default="", help="What senders to listen:PORT must show.")
 @click.option("--rounds", type=click.IntRange(min=0), default=0, help="Looks; 0: until stopped.")
 @click.option("--at-once", type=click.IntRange(min=1), default=1, help="So many side by side.")
 @workspace_option
@@ -117,10 +123,17 @@ def flow_watch_command(
     every_s: float,
     rounds: int,
     at_once: int,
+    events: str,
+    token_file: str,
     workspace: Path | None,
     as_json: bool,
 ) -> None:
     """Process broadcasts in PLACES as they become complete; Ctrl-C ends it, nothing is lost.
+
+    With --events the s3:// places are not listed: event notifications of S3 or MinIO (from an SQS
+    queue, a folder of JSON files, or posted to a port) say where to look. A message is deleted when
+    its recording is done or quarantined; one that cannot be used is kept in the store under
+    messages/ with its reason, and `evidence status` shows it.
 
     \b
     JSON (with --rounds): as `evidence flows backfill`.
@@ -133,6 +146,8 @@ def flow_watch_command(
         every_s=every_s,
         rounds=rounds,
         at_once=at_once,
+        events=events,
+        token_file=token_file,
     )
     _print_rows(rows, as_json)
 
