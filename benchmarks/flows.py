@@ -1,7 +1,9 @@
 """Flows measured: kills survived, the flow beside the plain runner, work that is done already, live.
 
 python -m benchmarks.flows kills --seconds 60 --count 50
+python -m benchmarks.flows kills --first 21 --count 10     # moments 21 to 30 of the same series
 python -m benchmarks.flows runner --seconds 120 --pairs 5
+python -m benchmarks.flows runner --hours 1 --pairs 1
 python -m benchmarks.flows live --seconds 120
 """
 
@@ -14,54 +16,106 @@ import statistics
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 from tempfile import mkdtemp
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.command import PROGRAM, env, short_broadcast, workspace  # noqa: E402
-from tests.kills import killed, outputs, timed  # noqa: E402
+from benchmarks.memory import long_recording  # noqa: E402
+from tests.command import EXAMPLES, PROGRAM, env, short_broadcast, workspace  # noqa: E402
+from tests.kills import outputs, timed  # noqa: E402
+from tests.machines import (  # noqa: E402
+    VICTIMS,
+    Killed,
+    Shared,
+    Site,
+    disturbed,
+    keys,
+    shared,
+)
 from tests.on_air import Air, cut_up  # noqa: E402
 from tests.prefects import QUIET, server  # noqa: E402
+from tests.services import needed  # noqa: E402
 
 # --- kills ----------------------------------------------------------------------------------
 
 
-def kills(work: Path, *, seconds: int, count: int, seed: int, ocr: bool) -> int:
-    """Kill a run at seeded moments, run again, compare every object; how many agree."""
-    reading = {} if ocr else {"EVIDENCE_KEYFRAMES__OCR": "false"}
+PART_S, SPAN_MS = 30, 30_000
+"""A one-minute recording has two parts of sound and two of pictures."""
+
+
+def kills(work: Path, *, seconds: int, first: int, count: int, seed: int, ocr: bool) -> int:
+    """Kill worker, server or everything at seeded moments, start again, compare all that is left."""
     recording = short_broadcast(work / "recording", seconds=seconds)
-    whole = workspace(work / "whole")
-    took_s = timed("process", recording, "-w", whole, **reading)
-    want = outputs(whole)
-    print(f"undisturbed: {took_s:.1f} s, {len(want)} objects", flush=True)
-    moments = random.Random(seed)
-    same = hit = 0
-    for number in range(1, count + 1):
-        after_s = moments.uniform(0.3, took_s)
-        here = workspace(work / f"k{number}")
-        was = killed("process", recording, "-w", here, after_s=after_s, **reading)
-        again_s = timed("process", recording, "-w", here, **reading)
-        agrees = outputs(here) == want
-        same, hit = same + agrees, hit + was
-        done = "killed" if was else "had ended"
-        word = "the same bytes" if agrees else "OTHER BYTES"
-        print(
-            f"{number:3} {done} after {after_s:5.1f} s, again {again_s:5.1f} s: {word}", flush=True
-        )
-        shutil.rmtree(here)
-    print(f"{same} of {count} byte-identical; {hit} were killed before their end")
-    return 0 if same == count else 1
+    bucket, url = f"kills-{uuid.uuid4().hex[:8]}", needed("EVIDENCE_TEST_ELASTICSEARCH_URL")
+    kind = {"bucket": bucket, "url": url, "ocr": ocr, "span_ms": SPAN_MS}
+    site = Site(work / "prefect", workers=2, environment=keys())
+    try:
+        site.start()
+        whole = shared(work / "whole", **kind)
+        took_s = timed(*_spread(recording, whole), **site.environment)
+        want = whole.left()
+        print(f"undisturbed: {took_s:.1f} s, {len(want[0])} objects", flush=True)
+        found = [
+            _moment(n, site, recording, shared(work / f"k{n}", **kind), want, took_s, seed)
+            for n in range(first, first + count)
+        ]
+    finally:
+        site.stop()
+    same, hit = sum(f[0] for f in found), sum(f[1].hit for f in found)
+    redone = sum(f[1].redone for f in found)
+    longest_s = max(f[1].in_hand_s for f in found)
+    print(
+        f"{same} of {count} byte-identical; {hit} were hit before their end; of "
+        f"{sum(f[1].kept for f in found)} readings kept at a kill {redone} were made again; "
+        f"at most {longest_s:.1f} s since the last was kept"
+    )
+    return 0 if same == count and not redone else 1
+
+
+def _spread(recording: Path, here: Shared) -> tuple[str | Path, ...]:
+    options = ("--part-s", str(PART_S), "--stall-s", "20")
+    return ("flows", "spread", recording, "-w", here.folder, *options)
+
+
+def _moment(
+    number: int,
+    site: Site,
+    recording: Path,
+    here: Shared,
+    want: tuple[dict[str, str], str],
+    took_s: float,
+    seed: int,
+) -> tuple[bool, Killed]:
+    """One kill: the moment and the victim depend on the seed and the number alone."""
+    dice = random.Random(f"{seed} {number}")
+    victim, after_s = dice.choice(VICTIMS), dice.uniform(0.3, took_s)
+    command, scratch = _spread(recording, here), here.folder / "scratch"
+    found = disturbed(site, command, victim=victim, after_s=after_s, scratch=scratch)
+    same = here.left() == want
+    how = "given again" if found.again else "went on" if found.hit else "had ended"
+    print(
+        f"{number:3} {victim:7} killed after {after_s:5.1f} s, {how}, {found.took_s:5.1f} s more; "
+        f"{found.kept} readings kept, {found.redone} made again, last {found.in_hand_s:.1f} s "
+        f"before: {'the same bytes' if same else 'OTHER BYTES'}",
+        flush=True,
+    )
+    shutil.rmtree(here.folder)
+    return same, found
 
 
 # --- the flow beside the plain runner -------------------------------------------------------
 
 
-def runner(work: Path, *, seconds: int, pairs: int, ocr: bool) -> int:
+def runner(work: Path, *, seconds: int, hours: float, pairs: int, ocr: bool) -> int:
     """Alternating pairs: plain runner, flow with a server that is up; then the cold start."""
     reading = {} if ocr else {"EVIDENCE_KEYFRAMES__OCR": "false"}
-    recording = short_broadcast(work / "recording", seconds=seconds)
+    if hours:
+        recording = long_recording(EXAMPLES / "zh01", hours, work)
+    else:
+        recording = short_broadcast(work / "recording", seconds=seconds)
     plain: list[float] = []
     flow: list[float] = []
     again: list[float] = []
@@ -77,15 +131,29 @@ def runner(work: Path, *, seconds: int, pairs: int, ocr: bool) -> int:
                 f"plain {plain[-1]:.1f} s, flow {flow[-1]:.1f} s, again {again[-1]:.1f} s",
                 flush=True,
             )
-    cold_w = workspace(work / "cold")
-    alone = reading | QUIET | {"PREFECT_HOME": str(work / "c")}
-    cold = timed("flows", "process", recording, "-w", cold_w, **alone)
     middle = [statistics.median(one) for one in (plain, flow, again)]
     print(
         f"medians of {pairs}: plain {middle[0]:.1f} s, flow {middle[1]:.1f} s "
-        f"(ratio {middle[1] / middle[0]:.3f}, {middle[1] - middle[0]:+.1f} s), "
-        f"over finished work {middle[2]:.1f} s; temporary server from cold {cold:.1f} s"
+        f"(ratio {middle[1] / middle[0]:.3f}), flow over plain, pair by pair "
+        f"{statistics.median(f - p for f, p in zip(flow, plain, strict=True)):+.1f} s, "
+        f"over finished work {middle[2]:.1f} s ({middle[2] / middle[1]:.1%} of the first)"
     )
+    return 0
+
+
+def cold(work: Path, *, seconds: int, pairs: int) -> int:
+    """Alternating pairs: plain runner, and the flow with a temporary server that starts cold."""
+    reading = {"EVIDENCE_KEYFRAMES__OCR": "false"} | QUIET
+    recording = short_broadcast(work / "recording", seconds=seconds)
+    over = []
+    for number in range(pairs):
+        one, two = workspace(work / f"p{number}"), workspace(work / f"c{number}")
+        plain_s = timed("process", recording, "-w", one, **reading)
+        alone = reading | {"PREFECT_HOME": str(work / f"home{number}")}
+        cold_s = timed("flows", "process", recording, "-w", two, **alone)
+        over.append(cold_s - plain_s)
+        print(f"plain {plain_s:.1f} s, temporary server from cold {cold_s:.1f} s", flush=True)
+    print(f"median of {pairs}: {statistics.median(over):+.1f} s over the plain runner")
     return 0
 
 
@@ -142,26 +210,26 @@ def _end_ms(here: Path) -> int:
 def main() -> int:
     """Run one of them."""
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    asked.add_argument("what", choices=("kills", "runner", "live"))
+    asked.add_argument("what", choices=("kills", "runner", "cold", "live"))
     asked.add_argument("--seconds", type=int, default=60, help="length of the recording")
+    asked.add_argument("--hours", type=float, default=0, help="runner: of a looped example instead")
     asked.add_argument("--count", type=int, default=50, help="kills")
+    asked.add_argument("--first", type=int, default=1, help="kills: number of the first")
     asked.add_argument("--no-ocr", action="store_true", help="read no text in pictures")
     asked.add_argument("--pairs", type=int, default=5)
     asked.add_argument("--seed", type=int, default=2026)
     given = asked.parse_args()
     work = Path(mkdtemp(prefix="flows-"))
+    seconds, pairs, ocr = given.seconds, given.pairs, not given.no_ocr
     try:
         if given.what == "kills":
-            return kills(
-                work,
-                seconds=given.seconds,
-                count=given.count,
-                seed=given.seed,
-                ocr=not given.no_ocr,
-            )
+            first, count, seed = given.first, given.count, given.seed
+            return kills(work, seconds=seconds, first=first, count=count, seed=seed, ocr=ocr)
         if given.what == "runner":
-            return runner(work, seconds=given.seconds, pairs=given.pairs, ocr=not given.no_ocr)
-        return live(work, seconds=given.seconds)
+            return runner(work, seconds=seconds, hours=given.hours, pairs=pairs, ocr=ocr)
+        if given.what == "cold":
+            return cold(work, seconds=seconds, pairs=pairs)
+        return live(work, seconds=seconds)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

@@ -23,27 +23,25 @@ from flows.server import patient_server
 from flows.tasks import RETRIES, RETRY_DELAY_S, is_transient, publish, stage, take_in, tell
 from flows.workspaces import opened
 from pipeline.errors import EvidenceError
-from pipeline.plan import STAGES, run_stage
-from pipeline.spread import PART_MS, count_of, gather, hear_part
+from pipeline.model import StageName
+from pipeline.plan import STAGES
+from pipeline.spread import PART_MS, Part, gather, parts_of
+from pipeline.spread import do_part as do
 
 PART = "part/pool"
 """The deployment that workers run; `evidence flows deploy` makes it."""
 
 
 @task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
-def do_part(workspace: str, prefix: str, what: str, number: int, count: int) -> int:
-    """One part: a stretch of sound, or the pictures of a broadcast."""
-    app = opened(workspace)
-    if what == "keyframes":
-        output = run_stage(app.context(), prefix, "keyframes")
-        return output.records if output else 0
+def do_part(workspace: str, prefix: str, what: StageName, number: int, count: int) -> int:
+    """One part: a stretch of the sound, or of the pictures, of a broadcast."""
     by = f"{socket.gethostname()}/{os.getppid()}"  # the worker started this process
-    return hear_part(app, prefix, number=number, count=count, by=by)
+    return do(opened(workspace), prefix, Part(what, number, count), by=by)
 
 
 @flow(name="part", flow_run_name="{prefix} {what} {number}/{count}", log_prints=True)
 def part(
-    workspace: str, prefix: str, what: str, number: int, count: int, merchant: str = ""
+    workspace: str, prefix: str, what: StageName, number: int, count: int, merchant: str = ""
 ) -> int:
     """What a worker runs. A limit named ``merchant-<id>`` holds, where there is one."""
     names = [f"merchant-{merchant}"] if merchant else []
@@ -89,10 +87,7 @@ def ask(workspace: str, prefix: str, part_ms: int, queue: str) -> list[str]:
     revision = app.archive.revision(prefix)
     if revision is None:
         raise EvidenceError(f"{prefix}: no revision", hint="take the broadcast in first")
-    count = count_of(revision, part_ms=part_ms)
-    parts = [("transcribe", n, count) for n in range(1, count + 1)]
-    if any(r.has_video for r in revision.recordings):
-        parts.insert(0, ("keyframes", 1, 1))  # the longest one first
+    parts = parts_of(app, revision, part_ms=part_ms)
     common = {"workspace": workspace, "prefix": prefix}
     common["merchant"] = revision.broadcast.merchant_id
     return [_submit(common, what, n, of, queue, revision.input_id) for what, n, of in parts]

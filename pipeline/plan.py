@@ -265,18 +265,24 @@ def _transcribe(context: Context, prefix: str, revision: Revision, key: str, fol
 def _keyframes(context: Context, prefix: str, revision: Revision, key: str, folder: Path) -> Made:
     from pipeline.keyframes import run as keyframes_room  # numpy and OpenCV, when needed
     from pipeline.keyframes.clocks import clock_readings, clock_warning
+    from pipeline.keyframes.readings import KeptReader
+    from pipeline.keyframes.spans import starts, stretches
 
     settings = context.settings.keyframes
     broken: list[list[Hole]] = [[] for _ in revision.recordings]
     images = Spool(folder / "images")
+    parts = stretches(revision.clock_map, span_ms=settings.span_ms)
     with sources(context, revision.recordings) as found:
         screen = keyframes_room.run(
             revision.broadcast,
             clock_map=revision.clock_map,
             pictures=lambda n: media.key_pictures(
-                found[n], min_gap_ms=settings.change_gap_ms, report=broken[n]
+                found[n],
+                min_gap_ms=settings.change_gap_ms,
+                anew_ms=starts(parts, n),
+                report=broken[n],
             ),
-            reader=context.reader() if settings.ocr else None,
+            reader=KeptReader(context.reader(), folder) if settings.ocr else None,
             settings=settings,
             keep=images.add,
             progress=lambda at_ms: context.report("keyframes", at_ms, revision.duration_ms),

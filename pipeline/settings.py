@@ -122,6 +122,9 @@ class KeyframeSettings(_Part):
     """Stored pictures are scaled down to this."""
     ocr: bool = True
     """Read text."""
+    span_ms: int = Field(default=1_440_000, ge=1000)
+    """Pictures are looked at anew every so often, so that a long recording's can be read on
+    several machines: about a minute of work."""
 
 
 class ClaimSettings(_Part):

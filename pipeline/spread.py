@@ -1,10 +1,11 @@
 """A broadcast in parts that any worker may take: stretches of sound, and its pictures.
 
-    <prefix>/parts/transcribe-<work key>/<number>-of-<count>.json
+    <prefix>/parts/<stage>-<work key>/<number>-of-<count>.json
 
-A part holds what was heard in the chunks that begin in its stretch, each under the hash of its
-sound. So parts can be made anywhere, in any order, even twice: the first to be written stands, and
-the stage that joins them hears only what is in none of them, and gives the same bytes as ever.
+A part of the sound holds what was heard in the chunks that begin in its stretch, each under the hash
+of its sound; a part of the pictures what was read in its stretches, each under the hash of its pixels.
+So parts can be made anywhere, in any order, even twice: the first to be written stands, and the stage
+that joins them hears and reads only what is in none of them, and gives the same bytes as ever.
 """
 
 from __future__ import annotations
@@ -12,31 +13,80 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.bootstrap import Application
 from pipeline.errors import NoAudio
 from pipeline.ingest.run import retain_until
+from pipeline.kept import Kept
+from pipeline.keyframes.readings import KeptReader
+from pipeline.keyframes.spans import Stretch, share, stretches
 from pipeline.media import run as media
-from pipeline.model import Revision
-from pipeline.plan import sources, workplace
+from pipeline.model import Revision, StageName
+from pipeline.plan import run_stage, sources, workplace
 from pipeline.provenance import canonical_bytes
-from pipeline.transcribe.readings import Readings, salt_of
+from pipeline.timeline import Span
 from pipeline.transcribe.run import Listening
 from pipeline.transcribe.sounds import BYTES_PER_MS, Sounds, sweep
 
-MOST_PARTS = 24
-"""With the other objects of a broadcast these stay below forty."""
+MOST_PARTS = 18
+MOST_PICTURE_PARTS = 6
+"""With the other objects of a broadcast these stay below forty; hearing takes three times as long
+as reading."""
 _SOUND = "sound"
 PART_MS = 300_000
 """Sound that takes about a minute to recognise on one processor with the base model."""
 
 
-def count_of(revision: Revision, *, part_ms: int = PART_MS) -> int:
-    """In how many parts a broadcast's sound is heard; 0 where there is nothing to hear."""
+class Part(NamedTuple):
+    """One piece of work for a worker."""
+
+    stage: StageName
+    number: int
+    """From 1."""
+    of: int
+    """Of so many; a single part of the pictures is the whole stage."""
+
+
+def parts_of(app: Application, revision: Revision, *, part_ms: int = PART_MS) -> list[Part]:
+    """All parts of a broadcast, those that take longest first."""
+    seen, heard = _picture_parts(app, revision), _sound_parts(revision, part_ms)
+    return [
+        *(Part("keyframes", n, seen) for n in range(1, seen + 1)),
+        *(Part("transcribe", n, heard) for n in range(1, heard + 1)),
+    ]
+
+
+def _sound_parts(revision: Revision, part_ms: int) -> int:
     sounding = sum(r.duration_ms for r in revision.recordings if r.has_audio)
     if revision.given_transcript or not sounding:
         return 0
     return min(MOST_PARTS, max(1, sounding // part_ms))
+
+
+def _picture_parts(app: Application, revision: Revision) -> int:
+    if not any(r.has_video for r in revision.recordings):
+        return 0
+    asked = app.settings.keyframes
+    spans = stretches(revision.clock_map, span_ms=asked.span_ms)
+    return min(MOST_PICTURE_PARTS, len(spans)) if asked.ocr else 1
+
+
+def do_part(app: Application, prefix: str, part: Part, *, by: str = "") -> int:
+    """Hear or read one part and keep it; how many chunks or pictures it has.
+
+    Args:
+        app: The workspace.
+        prefix: The broadcast.
+        part: Which one; one that is there is left alone.
+        by: Who does it, for the record.
+    """
+    if part.stage == "transcribe":
+        return hear_part(app, prefix, number=part.number, count=part.of, by=by)
+    if part.of == 1:
+        output = run_stage(app.context(), prefix, part.stage)
+        return output.records if output else 0
+    return see_part(app, prefix, number=part.number, count=part.of, by=by)
 
 
 def hear_part(app: Application, prefix: str, *, number: int, count: int, by: str = "") -> int:
@@ -64,25 +114,75 @@ def hear_part(app: Application, prefix: str, *, number: int, count: int, by: str
         for recording, low, high in _stretches(revision, number=number, count=count)
         for digest in listening.hear_chunks(sounds.chunks(recording, low_ms=low, high_ms=high))
     ]
-    readings = {name: json.loads(data) for name, data in listening.cache.found(digests)}
-    body = canonical_bytes({"schema_version": 1, "by": by, "readings": readings})
-    retain = retain_until(revision, retention_days=app.settings.retention_days)
-    app.store.put_if_absent(key, body, retain_until=retain)
+    _write(app, revision, key, dict(listening.cache.found(digests)), by=by)
     return len(digests)
 
 
-def gather(app: Application, prefix: str) -> int:
-    """Bring the readings of all parts here, for the stage that joins them; how many."""
-    folder = workplace(app.context(), prefix, "transcribe")
+def see_part(app: Application, prefix: str, *, number: int, count: int, by: str = "") -> int:
+    """Read the pictures of one part and keep what was read; how many pictures were kept."""
+    context = app.context()
+    folder = workplace(context, prefix, "keyframes")
     revision = app.archive.revision(prefix)
     if folder is None or revision is None:
         return 0
-    readings = Readings(folder, salt_of(app.transcriber.digest, revision.broadcast.language))
+    key = part_key(prefix, folder, number=number, count=count)
+    if app.store.stat(key) is not None:
+        return len(_read(app, key))
+    spans = stretches(revision.clock_map, span_ms=app.settings.keyframes.span_ms)
+    reader = KeptReader(app.reader, folder)
+    with sources(context, revision.recordings) as found:
+        kept = sum(
+            _see(app, revision, one, found[one.recording], reader)
+            for one in share(spans, number=number, count=count)
+        )
+    _write(app, revision, key, reader.readings(), by=by)
+    return kept
+
+
+def _see(
+    app: Application,
+    revision: Revision,
+    stretch: Stretch,
+    source: media.MediaSource,
+    reader: KeptReader,
+) -> int:
+    from pipeline.keyframes.run import read_stretch
+
+    asked = app.settings.keyframes
+    span = Span(stretch.low_ms, stretch.high_ms)
+    return read_stretch(
+        revision.broadcast,
+        stretch,
+        clock_map=revision.clock_map,
+        pictures=media.key_pictures(source, min_gap_ms=asked.change_gap_ms, spans=[span]),
+        reader=reader,
+        settings=asked,
+    )
+
+
+def _write(
+    app: Application, revision: Revision, key: str, readings: Mapping[str, bytes], *, by: str
+) -> None:
+    plain = {name: json.loads(data) for name, data in readings.items()}
+    body = canonical_bytes({"schema_version": 1, "by": by, "readings": plain})
+    retain = retain_until(revision, retention_days=app.settings.retention_days)
+    app.store.put_if_absent(key, body, retain_until=retain)
+
+
+def gather(app: Application, prefix: str) -> int:
+    """Bring the readings of all parts here, for the stages that join them; how many."""
+    revision = app.archive.revision(prefix)
+    if revision is None:
+        return 0
     total = 0
-    for stat in app.store.list(f"{room(prefix, folder)}/"):
-        found = _read(app, stat.key)
-        readings.take(found)
-        total += len(found)
+    for stage in ("transcribe", "keyframes"):
+        folder = workplace(app.context(), prefix, stage)
+        for stat in app.store.list(f"{room(prefix, folder)}/") if folder else ():
+            found, kept = _read(app, stat.key), Kept(folder)
+            for digest, data in found.items():
+                if kept.get(digest) is None:
+                    kept.put(digest, data)
+            total += len(found)
     return total
 
 

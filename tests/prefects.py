@@ -17,26 +17,56 @@ from tests.command import env
 QUIET = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 
 
+class Server:
+    """A server in a folder and on a port of its own, which may be started again where it was."""
+
+    def __init__(self, home: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._port = free.getsockname()[1]
+        self._quiet = QUIET | {"PREFECT_HOME": str(home)}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes flows report to it."""
+        return self._quiet | {"PREFECT_API_URL": f"http://127.0.0.1:{self._port}/api"}
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it unless it runs; it answers afterwards."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        program = [sys.executable, "-m", "prefect", "server", "start", "--port", str(self._port)]
+        self._process = subprocess.Popen(
+            program,
+            env=env(**self._quiet),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        wait_for(f"http://127.0.0.1:{self._port}/api/health")
+
+    def stop(self) -> None:
+        """End it in good order."""
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, 15)
+            self._process.wait(60)
+
+
 @contextmanager
 def server(home: Path) -> Iterator[dict[str, str]]:
     """A server that is up; the environment that makes flows report to it."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    quiet = QUIET | {"PREFECT_HOME": str(home)}
-    program = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
-    process = subprocess.Popen(
-        program,
-        env=env(**quiet),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    one = Server(home)
     try:
-        wait_for(f"http://127.0.0.1:{port}/api/health")
-        yield quiet | {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+        one.start()
+        yield one.environment
     finally:
-        os.killpg(process.pid, 15)
-        process.wait(60)
+        one.stop()
 
 
 def wait_for(url: str) -> None:

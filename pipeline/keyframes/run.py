@@ -10,7 +10,9 @@ from pipeline.keyframes.colours import dominant_colours
 from pipeline.keyframes.pixels import Measures, measure, usable
 from pipeline.keyframes.reading import ReadPlanner, Wanted
 from pipeline.keyframes.roles import assign_roles
+from pipeline.keyframes.seams import Seam, joined
 from pipeline.keyframes.select import Selector
+from pipeline.keyframes.spans import Stretch, starts, stretches
 from pipeline.keyframes.tracks import Tracker
 from pipeline.keyframes.watch import TextWatch
 from pipeline.model import Box, Broadcast, ClockMap, ClockSpan, Keyframe, Screen, SkippedFrame
@@ -21,7 +23,7 @@ from pipeline.settings import KeyframeSettings
 if TYPE_CHECKING:
     from pipeline.ports import Image
 
-STAGE_VERSION = "1"
+STAGE_VERSION = "2"
 """Changes whenever the same pictures could give another result."""
 JPEG_QUALITY = 85
 _GAP_MS = 30_000
@@ -60,10 +62,15 @@ def run(
     ``Screen.skipped``; a failing reader never fails the broadcast.
     """
     work = _Work(broadcast, clock_map, reader if settings.ocr else None, settings, keep)
+    parts = stretches(clock_map, span_ms=settings.span_ms)
     for recording in sorted({s.recording_index for s in clock_map.spans}):
         spans = [s for s in clock_map.spans if s.recording_index == recording]
+        anew = starts(parts, recording)
         try:
             for picture in pictures(recording):
+                while anew and picture.media_ms >= anew[0]:
+                    del anew[0]
+                    work.begin()
                 at_ms = work.look(picture, spans)
                 if progress is not None:
                     progress(at_ms)
@@ -72,6 +79,30 @@ def run(
         finally:
             work.leave(spans[-1].end_ms)
     return work.screen()
+
+
+def read_stretch(
+    broadcast: Broadcast,
+    stretch: Stretch,
+    *,
+    clock_map: ClockMap,
+    pictures: Iterator[Picture],
+    reader: TextReader,
+    settings: KeyframeSettings,
+) -> int:
+    """Read in one stretch what :func:`run` will read in it; how many pictures were kept.
+
+    The readings are the reader's to keep; nothing else is made here.
+    """
+    work = _Work(broadcast, clock_map, reader, settings, lambda image: None)
+    spans = [s for s in clock_map.spans if s.recording_index == stretch.recording]
+    work.begin()
+    try:
+        for picture in pictures:
+            work.look(picture, spans)
+    except NoVideo:
+        return 0
+    return work.kept
 
 
 class _Work:
@@ -90,15 +121,26 @@ class _Work:
         self._reader = reader
         self._settings = settings
         self._keep_image = keep
-        self._selector = Selector(settings, broadcast.product_schedule)
-        self._watch = TextWatch()
-        self._planner = ReadPlanner()
         self._tracker = Tracker()
+        self._seams: list[Seam] = []
         self._keyframes: list[Keyframe] = []
         self._skipped: list[SkippedFrame] = []
         self._span: ClockSpan | None = None
         self._size = (0, 0)
         self._at_ms = 0
+        self.begin()
+
+    @property
+    def kept(self) -> int:
+        """Pictures kept so far."""
+        return len(self._keyframes)
+
+    def begin(self) -> None:
+        """A new stretch: what is decided in it depends on nothing before it."""
+        self._selector = Selector(self._settings, self._broadcast.product_schedule)
+        self._watch = TextWatch()
+        self._planner = ReadPlanner()
+        self._new = True
 
     def look(self, picture: Picture, spans: list[ClockSpan]) -> int:
         """One picture: measure, decide, keep, read. Its timeline milliseconds."""
@@ -114,6 +156,8 @@ class _Work:
         if self._selector.blurred(measures, at_ms=at_ms):
             return self._skip(at_ms, "blurred")
         self._cross_gap(span, picture.bgr, at_ms)
+        if self._new:
+            self._cross_seam(at_ms)
         wanted = self._wanted(measures, at_ms)
         decision = self._selector.decide(
             measures, at_ms=at_ms, new_text=bool(wanted.regions), refused=wanted.refused
@@ -132,7 +176,8 @@ class _Work:
 
     def screen(self) -> Screen:
         """Everything seen, roles assigned."""
-        lines = assign_roles(self._tracker.closed, frame_px=self._size, end_ms=self._at_ms)
+        tracks = joined(self._tracker.closed, self._seams)
+        lines = assign_roles(tracks, frame_px=self._size, end_ms=self._at_ms)
         return Screen(
             broadcast_id=self._broadcast.broadcast_id,
             keyframes=tuple(self._keyframes),
@@ -150,6 +195,13 @@ class _Work:
             self._tracker.finish(min(last.end_ms, at_ms) if jumped else at_ms)
             self._watch.reset()
         self._span, self._size, self._at_ms = span, size, at_ms
+
+    def _cross_seam(self, at_ms: int) -> None:
+        """Forget the lines at the first picture of a stretch; they may go on behind the seam."""
+        self._new = False
+        if self._tracker.open:
+            self._seams.append(Seam(at_ms, tuple(self._tracker.open)))
+        self._tracker.finish(at_ms)
 
     def _wanted(self, measures: Measures, at_ms: int) -> Wanted:
         change = self._watch.look(measures.edges)

@@ -36,12 +36,14 @@ def key_pictures(
     *,
     min_gap_ms: int,
     spans: Sequence[Span] | None = None,
+    anew_ms: Sequence[int] = (),
     report: list[Hole] | None = None,
 ) -> Iterator[Picture]:
     """Key pictures at least ``min_gap_ms`` apart, in order of time.
 
     Only key packets are decoded, each by itself. ``spans`` limits them to some media
-    spans. ``report`` collects those that could not be decoded (``corrupt``).
+    spans; ``anew_ms`` are instants from which on the gap counts anew, as at the start of a
+    span. ``report`` collects those that could not be decoded (``corrupt``).
 
     Raises:
         NoVideo: the recording has no pictures. UnreadableMedia: it cannot be opened.
@@ -49,10 +51,15 @@ def key_pictures(
     holes = [] if report is None else report
     next_us: int | None = None
     seen = False
-    for timed in Reader(source, kinds=_PICTURES):
+    marks = sorted(anew_ms)
+    from_us = min((s.start_ms for s in spans), default=0) * 1000 if spans is not None else 0
+    for timed in Reader(source, kinds=_PICTURES).read(from_us=from_us):
         seen = True
         if not timed.packet.is_keyframe or timed.packet.is_discard:
             continue
+        while marks and to_ms(timed.pts_us) >= marks[0]:
+            del marks[0]
+            next_us = None
         if next_us is not None and timed.pts_us < next_us:
             continue
         if spans is not None and not any(s.holds(to_ms(timed.pts_us)) for s in spans):

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.kept import Kept
 from pipeline.ports import Heard
 from pipeline.provenance import canonical_bytes
 from pipeline.transcribe.chunks import Chunk, Quiet
@@ -67,7 +66,8 @@ class Readings:
     """Readings in a folder, one file each; without a folder none is kept."""
 
     def __init__(self, folder: Path | None, salt: str) -> None:
-        self.folder, self.salt = folder, salt
+        self.salt = salt
+        self._kept = Kept(folder)
 
     def digest(self, chunk: Chunk) -> str:
         """Under what this chunk's reading is kept here."""
@@ -75,37 +75,16 @@ class Readings:
 
     def get(self, chunk: Chunk) -> Reading | None:
         """What was heard in this sound before; None when it has to be recognised."""
-        if self.folder is None:
+        if self._kept.folder is None:
             return None
-        file = self.folder / f"{self.digest(chunk)}.json"
-        try:
-            return decoded(file.read_bytes())  # torn by a crash of the machine: heard again
-        except OSError:
-            return None
+        data = self._kept.get(self.digest(chunk))
+        return decoded(data) if data is not None else None
 
     def put(self, chunk: Chunk, reading: Reading) -> None:
         """Keep it; a failed one is tried again next time."""
-        if self.folder is not None and not reading.failed:
-            self._write(self.digest(chunk), encoded(reading))
-
-    def take(self, found: Mapping[str, bytes]) -> None:
-        """Keep readings made elsewhere, by their digests."""
-        for digest, data in found.items():
-            if decoded(data) is not None:
-                self._write(digest, data)
+        if self._kept.folder is not None and not reading.failed:
+            self._kept.put(self.digest(chunk), encoded(reading))
 
     def found(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """The readings kept under these digests."""
-        for digest in digests:
-            if self.folder is not None and (file := self.folder / f"{digest}.json").is_file():
-                yield digest, file.read_bytes()
-
-    def _write(self, digest: str, data: bytes) -> None:
-        """Written whole or not at all."""
-        if self.folder is None:
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
-        with os.fdopen(handle, "wb") as part:
-            part.write(data)
-        Path(name).replace(self.folder / f"{digest}.json")
+        return self._kept.found(digests)

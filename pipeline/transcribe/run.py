@@ -107,7 +107,7 @@ class Listening:
     def hear_chunks(self, chunks: Iterable[Chunk]) -> list[str]:
         """Recognise chunks and keep their readings; the digests of their sounds, in order."""
         wanted, digests = iter(chunks), list[str]()
-        while batch := list(islice(wanted, 2 * self.settings.batch_chunks)):
+        while batch := list(islice(wanted, self.settings.batch_chunks)):
             self._read(batch)
             digests += [self.cache.digest(chunk) for chunk in batch]
         return digests

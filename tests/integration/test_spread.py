@@ -23,7 +23,7 @@ from tests.prefects import server
 from tests.services import s3_environment, s3_settings, s3_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.services, pytest.mark.timeout(1500)]
-SECONDS, PART_S = 32, 16
+SECONDS, PART_S, SPAN_MS = 32, 16, 16_000
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def remote() -> dict[str, str]:
     settings = s3_settings(bucket=f"evidence-{uuid.uuid4().hex[:12]}")
     return {
         **s3_environment(settings),
-        "EVIDENCE_KEYFRAMES__OCR": "false",
+        "EVIDENCE_KEYFRAMES__SPAN_MS": str(SPAN_MS),
         "EVIDENCE_TRANSCRIBE__CPU_THREADS": "1",
     }
 
@@ -92,17 +92,19 @@ def test_three_workers_share_the_parts_of_two_broadcasts_and_do_nothing_twice(
         keys = [s.key for s in store.list(f"{prefix}/")]
         assert len([k for k in keys if "/media/" not in k]) <= 40
         parts = [json.loads(store.read(k)) for k in keys if "/parts/" in k]
-        assert len(parts) == SECONDS // PART_S
+        assert len(parts) == SECONDS // PART_S + SECONDS * 1000 // SPAN_MS
         done_by.update(part["by"] for part in parts)
         print(name, [(part["by"], len(part["readings"])) for part in parts])
-        heard = [digest for part in parts for digest in part["readings"]]
+        sounds = [json.loads(store.read(k)) for k in keys if "/parts/transcribe-" in k]
+        heard = [digest for part in sounds for digest in part["readings"]]
         assert len(heard) == len(set(heard)) == chunks(place)  # none twice, none left out
     print("each worker's parts:", dict(done_by))
     assert len(done_by) >= 2
 
     plain = workspace(tmp_path / "plain")
     for name, place in places.items():
-        ran = evidence("process", place, "-w", plain, "--json", EVIDENCE_KEYFRAMES__OCR="false")
+        span = {"EVIDENCE_KEYFRAMES__SPAN_MS": str(SPAN_MS)}
+        ran = evidence("process", place, "-w", plain, "--json", **span)
         assert ran.json["outputs"] == spread[name]["outputs"]
 
 
