@@ -45,7 +45,8 @@ from pipeline.ingest.keys import checked, checked_prefix
 from pipeline.model import Box, Claim, Verification
 from pipeline.ports import Heard, Held, ObjectStat, SeenText, Tier, Warmth
 from pipeline.provenance import sha256_hex
-from pipeline.text.tokens import Tokens, index_tokens, squash
+from pipeline.text.squash import squash
+from pipeline.text.tokens import Near, Tokens, index_tokens
 
 # --- Object store (pipeline.ports.ObjectStore) -----------------------------------------------
 
@@ -210,7 +211,7 @@ class ScanIndex:
 
     def search(self, query: SearchRequest) -> Answer:
         """Scan, sort, count."""
-        found = sorted(self._matches(query.node), key=_place)
+        found = sorted(self._matches(query.node, near=query.near), key=_place)
         groups: dict[str, list[tuple[int, Document]]] = {}
         for level, document in found:
             name = getattr(document, query.collapse) if query.collapse else document.doc_id
@@ -230,9 +231,9 @@ class ScanIndex:
             cursor=str(skip + query.size) if len(leaders) > skip + query.size else "",
         )
 
-    def _matches(self, node: Node) -> Iterable[tuple[int, Document]]:
+    def _matches(self, node: Node, *, near: bool) -> Iterable[tuple[int, Document]]:
         for document in self.documents:
-            for level in range(levels(node)):
+            for level in range(levels(node, near=near)):
                 if document.kind != "broadcast" and _matches(node, document, level):
                     yield level, document
                     break
@@ -314,11 +315,25 @@ def _says(node: Text, document: Document, level: int) -> bool:
         return True
     tokens = [_tokens(t) for t in (document.text, *document.also)]
     wider = node.alternatives(level)[1:]
+    if any(_nearly(near, t.syllables.split(" ")) for near in node.nearly(level) for t in tokens):
+        return True
     return any(
         f" {' '.join(p.tokens)} " in f" {getattr(t, p.column)} "
         for p in wider
         if p.column in ("stems", "sounds")
         for t in tokens
+    )
+
+
+def _nearly(near: Near, said: list[str]) -> bool:
+    """Whether the syllables are said, with at most so many others in the hole."""
+    whole = bool(near.before and near.after)
+    holes = range(near.most + 1) if whole else (0,)
+    runs = [(*near.before, *("?" * hole), *near.after) for hole in holes]
+    return any(
+        all(want in ("?", heard) for want, heard in zip(run, said[at : at + len(run)], strict=True))
+        for run in runs
+        for at in range(len(said) - len(run) + 1)
     )
 
 

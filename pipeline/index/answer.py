@@ -10,9 +10,9 @@ from pipeline.index.documents import Document
 from pipeline.index.nodes import Node
 from pipeline.model import Frozen, Gap
 
-Match = Literal["literal", "related", "sound"]
-MATCHES: tuple[Match, ...] = ("literal", "related", "sound")
-"""Best first: the same writing; the same stem or a synonym; the same sound."""
+Match = Literal["literal", "related", "sound", "near"]
+MATCHES: tuple[Match, ...] = ("literal", "related", "sound", "near")
+"""Best first: the same writing; the same stem or a synonym; the same sound; nearly the same sound."""
 
 FACETS = (
     "kind",
@@ -90,7 +90,7 @@ class Answer(Frozen):
     query: str = ""
     """As it was typed."""
     hits: tuple[Hit, ...] = ()
-    """Literal hits first, then related ones, then sound-alikes."""
+    """Literal hits first, then related ones, then sound-alikes, then those that sound nearly alike."""
     total: int = 0
     """All matches (all groups, when collapsed)."""
     facets: dict[str, tuple[FacetCount, ...]] = Field(default_factory=dict)
@@ -121,3 +121,5 @@ class SearchRequest(NamedTuple):
     """Whether to count :data:`FACETS`."""
     collapse: Collapse = ""
     """Keep only the best hit of each broadcast or SKU."""
+    near: bool = False
+    """Also find what sounds nearly like the words."""

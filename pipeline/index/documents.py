@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
@@ -32,6 +33,12 @@ from pipeline.timeline import Span, from_utc_ms, union
 
 Kind = Literal["claim", "line", "screen", "broadcast"]
 UNDATED = "undated"
+
+
+@lru_cache(maxsize=4096)
+def day_number(day: str) -> int:
+    """A day as a number that sorts; 0 for ``undated``."""
+    return 0 if day == UNDATED else date.fromisoformat(day).toordinal()
 
 
 class Document(Frozen):
@@ -101,7 +108,7 @@ class Document(Frozen):
     @property
     def day_number(self) -> int:
         """The day as a number that sorts; 0 when undated."""
-        return 0 if self.day == UNDATED else date.fromisoformat(self.day).toordinal()
+        return day_number(self.day)
 
     @property
     def local_ms(self) -> int | None:

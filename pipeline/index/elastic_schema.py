@@ -18,11 +18,12 @@ from pipeline.index.nodes import (
     Text,
     ValueText,
     levels,
+    widened,
 )
 from pipeline.index.sqlite_schema import RANK
-from pipeline.text.tokens import TOKENS_VERSION, Phrase, column_tokens, index_tokens
+from pipeline.text.tokens import TOKENS_VERSION, Near, Phrase, column_tokens, index_tokens
 
-SCHEMA_VERSION = f"2.{TOKENS_VERSION}"
+SCHEMA_VERSION = f"3.{TOKENS_VERSION}"
 """Kept in the mapping's ``_meta``; another version asks for a rebuild."""
 
 MOST_EXPANSIONS = 20_000
@@ -31,6 +32,7 @@ _KEYWORDS = (
     *("sku_id", "source", "role", "claim_type", "polarity"),
 )
 _LONGS = ("start_ms", "wall_utc_ms", "local_ms", "duration_ms", "listened_ms", "speech_ms")
+_PLACED = ("grams", "stems", "sounds", "syllables", "value", "product")
 _WORDS = {"type": "text", "analyzer": "whitespace", "norms": False}
 SORT: list[dict[str, str]] = [
     {"_score": "desc"},
@@ -42,15 +44,15 @@ SORT: list[dict[str, str]] = [
 ]
 """The one order of hits, as in the embedded index."""
 
-_BOOSTS = (4.0, 2.0, 1.0)
-_LEVEL_OF_SCORE = {7: 0, 3: 1, 1: 2}
+_NOTHING: dict[str, Any] = {"match_none": {}}
+_BOOSTS = (4.0, 3.0, 2.0, 1.0)
 
 
 def mappings() -> dict[str, Any]:
     """The strict mapping: an unknown field is an error, never a guess."""
     fields: dict[str, Any] = {name: {"type": "keyword"} for name in _KEYWORDS}
     fields |= {name: {"type": "long"} for name in _LONGS}
-    fields |= {name: dict(_WORDS) for name in ("grams", "stems", "sounds", "value", "product")}
+    fields |= {name: dict(_WORDS) for name in _PLACED}
     fields["ones"] = {**_WORDS, "index_options": "docs"}
     fields["rank"] = {"type": "byte"}
     for name in ("day_number", "listened_pm", "release", "documents"):
@@ -92,26 +94,33 @@ def source_of(document: Document) -> dict[str, Any]:
     return source
 
 
-def scored(node: Node) -> dict[str, Any]:
-    """The whole query; its score tells the match class."""
-    count = levels(node)
+def scored(node: Node, *, near: bool = False) -> dict[str, Any]:
+    """The whole query; its score tells the match class: that of the best level."""
+    wanted = [condition(widened(node, n), level=n) for n in range(levels(node, near=near))]
     classes = [
-        {"constant_score": {"filter": condition(node, level=level), "boost": _BOOSTS[level]}}
-        for level in range(count)
+        {"constant_score": {"filter": clause, "boost": boost}}
+        for clause, boost in zip(wanted, _BOOSTS, strict=False)
+        if clause != _NOTHING
     ]
     hidden = {"term": {"kind": "broadcast"}}
-    return {"bool": {"should": classes, "minimum_should_match": 1, "must_not": [hidden]}}
+    return {"bool": {"must": [_best(classes)], "must_not": [hidden]}}
+
+
+def _best(classes: list[dict[str, Any]]) -> dict[str, Any]:
+    if len(classes) < 2:
+        return classes[0] if classes else _NOTHING
+    return {"dis_max": {"queries": classes}}
 
 
 def level_of(score: float, node: Node) -> int:
     """The match class that a score stands for."""
-    return 0 if levels(node) == 1 else _LEVEL_OF_SCORE[round(score)]
+    return 0 if levels(node) == 1 else _BOOSTS.index(round(score))
 
 
 def condition(node: Node, *, level: int) -> dict[str, Any]:
     """A query as a filter clause at a match level."""
     if isinstance(node, And):
-        return {"bool": {"filter": [condition(part, level=level) for part in node.parts]}}
+        return _all([condition(part, level=level) for part in node.parts])
     if isinstance(node, Or):
         return _any([condition(part, level=level) for part in node.parts])
     if isinstance(node, Not):
@@ -119,6 +128,7 @@ def condition(node: Node, *, level: int) -> dict[str, Any]:
     if isinstance(node, Text):
         together = [_phrase(p, p.column) for p in node.together(level)]
         wide = [_phrase(p, p.column) for p in node.alternatives(level)]
+        wide += [_near(n) for n in node.nearly(level)]
         return _any([*wide, *([_all(together)] if together else [])])
     if isinstance(node, ValueText):
         words = _any([_phrase(p, node.column) for p in node.phrases()])
@@ -146,13 +156,25 @@ def _typed(claim_type: str, clause: dict[str, Any]) -> dict[str, Any]:
 
 
 def _all(clauses: list[dict[str, Any]]) -> dict[str, Any]:
+    if _NOTHING in clauses:
+        return _NOTHING
     return {"bool": {"filter": clauses}}
 
 
 def _any(clauses: list[dict[str, Any]]) -> dict[str, Any]:
-    if not clauses:
-        return {"match_none": {}}
+    if len(clauses) < 2:
+        return clauses[0] if clauses else _NOTHING
     return {"bool": {"should": clauses, "minimum_should_match": 1}}
+
+
+def _near(near: Near) -> dict[str, Any]:
+    """Two runs of syllables with a hole between; a single run where the hole is at an end."""
+    runs = [run for run in (near.before, near.after) if run]
+    if len(runs) == 1:
+        return _phrase(Phrase("syllables", runs[0]), "syllables")
+    parts = [{"match": {"query": " ".join(run), "ordered": True, "max_gaps": 0}} for run in runs]
+    both = {"intervals": parts, "ordered": True, "max_gaps": near.most}
+    return {"intervals": {"syllables": {"all_of": both}}}
 
 
 def _phrase(phrase: Phrase, column: str) -> dict[str, Any]:

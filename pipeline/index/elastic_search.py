@@ -10,7 +10,6 @@ from pipeline.index.documents import Document
 from pipeline.index.elastic_errors import refusal
 from pipeline.index.elastic_schema import SORT, condition, level_of, scored
 from pipeline.index.hits import (
-    MOST_COUNTED,
     MOST_FACET_VALUES,
     MOST_INCOMPLETE,
     Totals,
@@ -58,7 +57,7 @@ def answer(client: Elasticsearch, index: str, request: SearchRequest) -> Answer:
         hits=hits,
         total=_total(reply, request),
         facets=_facets(reply) if request.facets else {},
-        facets_of=reply["aggregations"]["best"]["doc_count"] if request.facets else 0,
+        facets_of=reply["hits"]["total"]["value"] if request.facets else 0,
         coverage=_coverage(scope),
         cursor=_cursor(request, found, pit),
     )
@@ -84,11 +83,9 @@ def _body(request: SearchRequest) -> Body:
     aggregations: dict[str, Any] = {}
     if request.facets:
         counted = {"size": MOST_FACET_VALUES, "shard_size": _VALUES_OF_A_SHARD}
-        fields = {f: {"terms": {"field": f, **counted}} for f in FACETS}
-        best = {"sampler": {"shard_size": MOST_COUNTED}, "aggregations": fields}
-        aggregations = {"best": best}
+        aggregations = {f: {"terms": {"field": f, **counted}} for f in FACETS}
     body: Body = {
-        "query": scored(request.node),
+        "query": scored(request.node, near=request.near),
         "sort": SORT,
         "size": request.size + 1,
         "_source": {"includes": ["body"]},
@@ -161,25 +158,34 @@ def _facets(reply: dict[str, Any]) -> dict[str, tuple[FacetCount, ...]]:
     return {
         field: tuple(
             FacetCount(value=bucket["key"], count=bucket["doc_count"])
-            for bucket in reply["aggregations"]["best"][field]["buckets"]
+            for bucket in reply["aggregations"][field]["buckets"]
         )
         for field in FACETS
     }
 
 
 def _scope(request: SearchRequest) -> Body:
-    """The broadcasts that the query's filters admit: their sums, and those with losses."""
+    """The broadcasts that the query's filters admit: their sums, and those with losses.
+
+    It asks for no hits, so that a day that does not change answers it from its request cache.
+    """
     scope = And((Keyword("kind", ("broadcast",)), broadcast_scope(request.node)))
-    return {
-        "query": condition(scope, level=0),
+    worst = {
         "size": MOST_INCOMPLETE,
         "_source": {"includes": ["body"]},
         "sort": [{"listened_pm": "asc"}, {"broadcast_id": "asc"}],
-        "post_filter": {"range": {"listened_pm": {"lt": 1000}}},
+    }
+    return {
+        "query": condition(scope, level=0),
+        "size": 0,
         "track_total_hits": False,
         "aggregations": {
             **{name: {"sum": {"field": name}} for name in _SUMS},
             "broadcasts": {"value_count": {"field": "duration_ms"}},
+            "lossy": {
+                "filter": {"range": {"listened_pm": {"lt": 1000}}},
+                "aggregations": {"worst": {"top_hits": worst}},
+            },
         },
     }
 
@@ -187,7 +193,7 @@ def _scope(request: SearchRequest) -> Body:
 def _coverage(reply: dict[str, Any]) -> SearchCoverage:
     sums = reply["aggregations"]
     totals = Totals(*(int(sums[name]["value"]) for name in ("broadcasts", *_SUMS)))
-    return coverage_of(totals, (_document(hit) for hit in reply["hits"]["hits"]))
+    return coverage_of(totals, (_document(hit) for hit in sums["lossy"]["worst"]["hits"]["hits"]))
 
 
 def _document(hit: dict[str, Any]) -> Document:

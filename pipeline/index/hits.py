@@ -6,21 +6,22 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pipeline.errors import QueryError
 from pipeline.index.answer import MATCHES, BroadcastCoverage, Hit, SearchCoverage
 from pipeline.index.documents import Document
-from pipeline.index.nodes import Node, Text, texts
+from pipeline.index.nodes import NEAR, Node, Text, texts
+from pipeline.text.squash import Squashed, squash, squashed_text
 from pipeline.text.stems import stem
-from pipeline.text.tokens import Squashed, query_tokens, sound_spans, squash
+from pipeline.text.tokens import near_spans, query_tokens, sound_spans
 from pipeline.timeline import clock, from_utc_ms
 
 MOST_INCOMPLETE = 100
 MOST_FACET_VALUES = 100
 MOST_COUNTED = 10_000
-"""Matches counted for the facets (in a cluster, of each day): however many hits a query has, its
-facets cost no more than this."""
+"""Matches that the embedded index counts for the facets, the best of them; a cluster counts all."""
 _MOST_HIGHLIGHTS = 50
 
 
@@ -65,12 +66,19 @@ def highlights(text: str, node: Node, *, level: int = 2) -> tuple[tuple[int, int
             found += [] if term.phrase else _stem_spans(squashed, term)
         if not found and level >= 2:
             found = list(sound_spans(text, query_tokens(term.words).sounds))
+        if not found and level >= NEAR:
+            found = list(near_spans(text, term.nearly(level)))
         spans += found
     return _merged(spans)[:_MOST_HIGHLIGHTS]
 
 
+@lru_cache(maxsize=1024)
+def _needle(words: str) -> str:
+    return squashed_text(words)
+
+
 def _literal_spans(squashed: Squashed, words: str) -> list[tuple[int, int]]:
-    needle = squash(words).text
+    needle = _needle(words)
     found: list[tuple[int, int]] = []
     at = squashed.text.find(needle) if needle else -1
     while at >= 0 and len(found) < _MOST_HIGHLIGHTS:
@@ -80,7 +88,7 @@ def _literal_spans(squashed: Squashed, words: str) -> list[tuple[int, int]]:
 
 
 def _stem_spans(squashed: Squashed, term: Text) -> list[tuple[int, int]]:
-    wanted = {stem(word) for word in squash(term.words).text.split(" ")}
+    wanted = {stem(word) for word in _needle(term.words).split(" ")}
     found, at = [], 0
     for word in squashed.text.split(" "):
         if word and stem(word) in wanted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from pipeline.text.tokens import Phrase, query_tokens
+from pipeline.text.tokens import Near, Phrase, query_tokens
 
 KeywordField = Literal[
     "kind",
@@ -27,6 +27,10 @@ BROADCAST_FIELDS = frozenset(
     {"broadcast_id", "day", "host_id", "merchant_id", "platform", "wall_utc_ms", "local_ms"}
 )
 """Fields that say which broadcasts are searched, and so count for the coverage."""
+
+
+NEAR = 3
+"""The match level of words in which a syllable was heard otherwise."""
 
 
 class Text(NamedTuple):
@@ -57,6 +61,10 @@ class Text(NamedTuple):
         if level >= 2:
             found += tokens.sounds
         return tuple(phrase for phrase in found if phrase is not None and phrase not in known)
+
+    def nearly(self, level: int) -> tuple[Near, ...]:
+        """The ways the words may have been heard with a syllable otherwise: from level 3 on."""
+        return query_tokens(self.words).near if level >= NEAR and not self.phrase else ()
 
     def together(self, level: int) -> tuple[Phrase, ...]:
         """The phrases that make a document related when it has all of them."""
@@ -164,9 +172,15 @@ def named_broadcasts(node: Node) -> tuple[str, ...] | None:
     return None
 
 
-def levels(node: Node) -> int:
-    """How many match levels can differ: 1 for filters only, 3 where words are searched."""
-    return 3 if any(True for _ in texts(node)) else 1
+def levels(node: Node, *, near: bool = False) -> int:
+    """How many match levels can differ: 1 for filters only, 3 where words are searched.
+
+    With ``near`` 4, where one of the words is long enough to be told by the rest of it.
+    """
+    words = list(texts(node))
+    if near and any(text.nearly(NEAR) for text in words):
+        return 4
+    return 3 if words else 1
 
 
 def broadcast_scope(node: Node) -> Node:

@@ -9,7 +9,8 @@
     price<200   warranty>=1y   quantity=3   colour:blue   material:cotton     a claim's value
 
 A word finds its writing first, then its stem, its synonyms and (unspaced Chinese) documents with
-all its words, then its sound. Operators are written in capitals. Other names of fields stand in ``data/vocabulary.toml``.
+all its words, then its sound; where fewer than ten are found, also what sounds so but for a
+syllable. Operators are written in capitals. Other names of fields stand in ``data/vocabulary.toml``.
 """
 
 from __future__ import annotations

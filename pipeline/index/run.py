@@ -8,12 +8,14 @@ from datetime import datetime
 from pipeline.errors import QueryError
 from pipeline.index.answer import Answer, Collapse, SearchRequest
 from pipeline.index.documents import Document, documents_of
-from pipeline.index.nodes import Node
+from pipeline.index.nodes import Node, levels
 from pipeline.index.query import both, filters, parse
 from pipeline.model import ClaimSet, Revision, Screen, Transcript
 from pipeline.ports import EvidenceIndex
 
 MOST_HITS = 1000
+FEW = 10
+"""Where fewer are found, what sounds nearly like the words is looked for too."""
 
 
 def printable(text: str) -> str:
@@ -105,5 +107,11 @@ def search(
     request = SearchRequest(
         both(parse(text), (*narrowed, *within)), text, size, cursor, facets, collapse
     )
+    return _answered(index, request)
+
+
+def _answered(index: EvidenceIndex, request: SearchRequest) -> Answer:
     answer: Answer = index.search(request)
+    if answer.total < FEW and levels(request.node, near=True) > levels(request.node):
+        answer = index.search(request._replace(near=True))
     return answer

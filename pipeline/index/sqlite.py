@@ -1,4 +1,4 @@
-"""The embedded index: a folder of SQLite files with FTS5, one for each broadcast day.
+"""The embedded index: a folder of SQLite files, one for each broadcast day.
 
 The file ``current`` names the serving file of each day. A rebuild writes a day's file anew
 and then replaces ``current`` in one step, so that a rebuild that is killed leaves the old
@@ -23,8 +23,8 @@ from pipeline.errors import IndexUnavailable
 from pipeline.index import sqlite_file
 from pipeline.index.answer import Answer, SearchRequest
 from pipeline.index.documents import Document
-from pipeline.index.sqlite_file import BATCH, PartitionGone, Pool, conflict
-from pipeline.index.sqlite_schema import SCHEMA_VERSION
+from pipeline.index.sqlite_file import PartitionGone, Pool, conflict
+from pipeline.index.sqlite_schema import MOST_IN_SEGMENT, SCHEMA_VERSION
 from pipeline.index.sqlite_search import answer
 from pipeline.ports import Held
 
@@ -64,10 +64,11 @@ class SqliteIndex:
         """
         written, rest = 0, iter(documents)
         with self._locked("writer"):
-            while batch := sorted(islice(rest, BATCH), key=attrgetter("day")):
+            while batch := sorted(islice(rest, MOST_IN_SEGMENT), key=attrgetter("day")):
                 for day, group in groupby(batch, key=attrgetter("day")):
                     with self._pool.opened(self._file_of(day)) as db:
-                        written += sqlite_file.write(db, group)
+                        sqlite_file.write(db, list(group))
+                written += len(batch)
         return written
 
     def drop(self, broadcast_id: str, *, keep: Collection[str] = (), day: str = "") -> int:

@@ -4,34 +4,48 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from itertools import islice
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from pipeline.errors import IndexingError, IndexUnavailable, MappingConflict
 from pipeline.index.documents import Document
+from pipeline.index.segment import Packed, batches
+from pipeline.index.segment_read import Array, Kept, Segment
 from pipeline.index.sqlite_schema import (
-    DELETE_WORDS,
+    INSERT_BODY,
+    INSERT_COLUMN,
     INSERT_DOC,
-    INSERT_WORDS,
+    INSERT_POSTING,
+    MOST_IN_SEGMENT,
+    PER_SEGMENT,
     SCHEMA_VERSION,
     TABLES,
-    doc_row,
-    word_row,
 )
 from pipeline.ports import Held
 
 REBUILD = "nothing is lost; run: evidence rebuild"
-BATCH = 500
 _BUSY_S = 30.0
-_CACHE_KIB = 65_536
+_CACHE_KIB = 4_096
 _MOST_IDLE = 64
+_MOST_VARIABLES = 500
+_MOST_OF_A_TIER = 8
+"""So many segments of about one size become one."""
 _INVENTORY = (
-    "SELECT d.broadcast_id, MIN(d.release), MAX(d.release), COUNT(*), COALESCE(MAX(s.documents), 0)"
-    " FROM docs d LEFT JOIN summaries s ON s.id = d.id GROUP BY d.broadcast_id ORDER BY 1"
+    "SELECT broadcast_id, MIN(release), MAX(release), COUNT(*), MAX(expected)"
+    " FROM docs GROUP BY broadcast_id ORDER BY 1"
 )
+
+
+class Partition(sqlite3.Connection):
+    """A connection that remembers which segments it saw."""
+
+    seen: tuple[Any, list[tuple[tuple[int, ...], Array]]] | None = None
 
 
 class PartitionGone(IndexingError):
@@ -45,12 +59,13 @@ class Pool:
     """
 
     def __init__(self) -> None:
-        self._idle: dict[Path, list[sqlite3.Connection]] = {}
+        self.kept = Kept()
+        self._idle: dict[Path, list[Partition]] = {}
         self._lock = Lock()
         self._pid = os.getpid()
 
     @contextmanager
-    def opened(self, path: Path) -> Iterator[sqlite3.Connection]:
+    def opened(self, path: Path) -> Iterator[Partition]:
         """A connection to a partition whose schema is checked; SQLite's errors translated."""
         if not path.exists():  # what is open may have been removed since
             raise PartitionGone(f"{path} is gone", hint=REBUILD)
@@ -70,14 +85,14 @@ class Pool:
         for db in gone:
             db.close()
 
-    def _take(self, path: Path) -> sqlite3.Connection | None:
+    def _take(self, path: Path) -> Partition | None:
         with self._lock:
             if self._pid != os.getpid():  # forked: these belong to the parent
                 self._idle, self._pid = {}, os.getpid()
             found = self._idle.get(path)
             return found.pop() if found else None
 
-    def _give(self, path: Path, db: sqlite3.Connection) -> None:
+    def _give(self, path: Path, db: Partition) -> None:
         with self._lock:
             if sum(map(len, self._idle.values())) < _MOST_IDLE:
                 self._idle.setdefault(path, []).append(db)
@@ -85,21 +100,27 @@ class Pool:
         db.close()
 
 
-def connect(path: Path, *, create: bool) -> sqlite3.Connection:
+def connect(path: Path, *, create: bool) -> Partition:
     """A connection; several processes may have one to the same file."""
     mode = "rwc" if create else "rw"
     uri = f"{path.resolve().as_uri()}?mode={mode}"
     db = sqlite3.connect(
-        uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+        uri,
+        uri=True,
+        timeout=_BUSY_S,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=Partition,
     )
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = NORMAL")
+    db.execute("PRAGMA page_size = 8192")
     db.execute("PRAGMA temp_store = MEMORY")
     db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    if not create:
+        db.execute("PRAGMA synchronous = NORMAL")
     return db
 
 
-def checked(path: Path) -> sqlite3.Connection:
+def checked(path: Path) -> Partition:
     """A connection to a file that is there and has this program's schema.
 
     Raises:
@@ -125,37 +146,90 @@ def conflict(path: Path, found: str) -> MappingConflict:
 
 
 def fill(path: Path, documents: Iterable[Document]) -> int:
-    """Make a file from documents, its word lists merged for speed; how many."""
+    """Make a file from documents, segment by segment; how many were given."""
+    given = _Counted(documents)
+    write_packed(path, batches(given, most=MOST_IN_SEGMENT))
+    return given.count
+
+
+def write_packed(path: Path, segments: Iterable[Packed]) -> None:
+    """Make a file from segments.
+
+    Nobody reads it before it is whole, and a half-made one is thrown away: so it is written
+    without a journal and brought to the disk once, at the end.
+    """
     with translated(path):
         db = connect(path, create=True)
         try:
+            db.execute("PRAGMA journal_mode = OFF")
+            db.execute("PRAGMA synchronous = OFF")
             db.executescript(TABLES)
             db.execute("INSERT INTO about VALUES ('schema', ?)", [SCHEMA_VERSION])
-            written = _write_new(db, documents)
-            if written:
-                db.execute("INSERT INTO words (words) VALUES ('optimize')")
-                db.execute("ANALYZE")
+            for number, packed in enumerate(segments):
+                with transaction(db):
+                    if number:  # the same id in two segments: the later one is to stay
+                        _remove(db, _known(db, [row[0] for row in packed.docs]).values())
+                    _insert(db, packed)
+            db.execute("PRAGMA journal_mode = WAL")
         finally:
             db.close()
-    return written
+        _to_disk(path)
 
 
-def inventory(db: sqlite3.Connection) -> list[Held]:
+class _Counted:
+    """Counts what passes through."""
+
+    def __init__(self, documents: Iterable[Document]) -> None:
+        self._documents = documents
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Document]:
+        for document in self._documents:
+            self.count += 1
+            yield document
+
+
+def _to_disk(path: Path) -> None:
+    with (
+        suppress(FileNotFoundError),
+        path.open("rb") as file,
+    ):  # a rebuild of all may have removed it
+        os.fsync(file.fileno())
+
+
+def inventory(db: Partition) -> list[Held]:
     """What the file holds, by broadcast."""
     return [Held(*row) for row in db.execute(_INVENTORY)]
 
 
-def forget(db: sqlite3.Connection, broadcast_id: str, *, keep: Collection[str]) -> int:
+def forget(db: Partition, broadcast_id: str, *, keep: Collection[str]) -> int:
     """Remove a broadcast's documents but those to keep; how many."""
     with transaction(db):
         rows = db.execute("SELECT id, doc_id FROM docs WHERE broadcast_id = ?", [broadcast_id])
         ids = [row[0] for row in rows if row[1] not in keep]
         _remove(db, ids)
+        _tidy(db)
     return len(ids)
 
 
+def segments(db: Partition, *, file: str, kept: Kept) -> list[Segment]:
+    """The segments of the state that the transaction sees; asked again only where it changed."""
+    version = (db.execute("PRAGMA data_version").fetchone()[0], db.total_changes)
+    if db.seen is None or db.seen[0] != version:
+        db.seen = (version, _found(db))
+    return [Segment(db, row, gone, file=file, kept=kept) for row, gone in db.seen[1]]
+
+
+def _found(db: Partition) -> list[tuple[tuple[int, ...], Array]]:
+    gone = defaultdict[int, list[int]](list)
+    for (row_id,) in db.execute("SELECT id FROM gone ORDER BY id"):
+        gone[row_id // PER_SEGMENT].append(row_id % PER_SEGMENT)
+    rows = db.execute("SELECT id, size, hits, shift FROM segments ORDER BY id").fetchall()
+    return [(row, np.array(gone[row[0]], np.int64)) for row in rows]
+
+
 @contextmanager
-def transaction(db: sqlite3.Connection) -> Iterator[None]:
+def transaction(db: Partition) -> Iterator[None]:
     """All of it or nothing, and for a reader one consistent state."""
     db.execute("BEGIN")
     try:
@@ -166,72 +240,106 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
     db.execute("COMMIT")
 
 
-def write(db: sqlite3.Connection, documents: Iterable[Document]) -> int:
-    """Documents in transactions of a few hundred; an unchanged one is left alone."""
-    written, rest = 0, iter(documents)
-    while batch := list(islice(rest, BATCH)):
-        with transaction(db):
-            for document in batch:
-                _write_one(db, document)
-        written += len(batch)
-    return written
+def write(db: Partition, documents: Sequence[Document]) -> None:
+    """Documents in one transaction; an unchanged one is left alone."""
+    latest = {document.doc_id: document for document in documents}
+    with transaction(db):
+        known = _known(db, list(latest))
+        bodies = _bodies(db, known)
+        for doc_id, body in bodies.items():
+            if latest[doc_id].model_dump_json(exclude_defaults=True) == body:
+                del latest[doc_id], known[doc_id]
+        _remove(db, known.values())
+        for packed in batches(latest.values(), most=MOST_IN_SEGMENT):
+            _insert(db, packed)
+        _tidy(db)
 
 
-def _write_new(db: sqlite3.Connection, documents: Iterable[Document]) -> int:
-    """As :func:`write`, into a file that is empty: whole batches, no looking first."""
-    written, rest = 0, iter(documents)
-    while batch := list(islice(rest, BATCH)):
-        try:
-            with transaction(db):
-                _insert(db, batch, first_id=written + 1)
-        except sqlite3.IntegrityError:  # an id twice: the later one is to stay
-            with transaction(db):
-                for document in batch:
-                    _write_one(db, document)
-        written += len(batch)
-    return written
+def _known(db: Partition, doc_ids: Sequence[str]) -> dict[str, int]:
+    """The row ids of those of the documents that are there."""
+    found: dict[str, int] = {}
+    for some in _some(doc_ids):
+        marks = ",".join("?" * len(some))
+        sql = f"SELECT doc_id, id FROM docs WHERE doc_id IN ({marks})"  # noqa: S608
+        found |= dict(db.execute(sql, some).fetchall())
+    return found
 
 
-def _write_one(db: sqlite3.Connection, document: Document) -> None:
-    body = document.model_dump_json(exclude_defaults=True)
-    row = db.execute(
-        "SELECT d.id, b.body FROM docs d JOIN bodies b ON b.id = d.id WHERE d.doc_id = ?",
-        [document.doc_id],
-    ).fetchone()
-    if row is not None:
-        if row[1] == body:
-            return
-        _remove(db, [row[0]])
-    last = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'docs'").fetchone()
-    _insert(db, [document], first_id=last[0] + 1 if last else 1)
+def _bodies(db: Partition, known: dict[str, int]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for some in _some(list(known.values())):
+        marks = ",".join("?" * len(some))
+        sql = "SELECT d.doc_id, b.body FROM docs d JOIN bodies b ON b.id = d.id"
+        found |= dict(db.execute(f"{sql} WHERE d.id IN ({marks})", some).fetchall())
+    return found
 
 
-def _insert(db: sqlite3.Connection, documents: Sequence[Document], *, first_id: int) -> None:
-    """Documents whose ids are not there yet, under row ids that were never used."""
-    numbered = list(enumerate(documents, first_id))
-    bodies = ((n, d.model_dump_json(exclude_defaults=True)) for n, d in numbered)
-    summaries = (
-        (n, s.duration_ms, s.listened_ms, s.speech_ms, s.listened_pm, s.documents)
-        for n, s in ((n, d.summary) for n, d in numbered)
-        if s is not None
-    )
-    words = (word_row(n, d) for n, d in numbered if d.kind != "broadcast")
-    amounts = ((unit, number, n) for n, d in numbered for unit, number in d.amounts)
-    db.executemany(INSERT_DOC, (doc_row(n, d) for n, d in numbered))
-    db.executemany("INSERT INTO bodies (id, body) VALUES (?, ?)", bodies)
-    db.executemany("INSERT INTO summaries VALUES (?, ?, ?, ?, ?, ?)", summaries)
-    db.executemany(INSERT_WORDS, words)
-    db.executemany("INSERT OR IGNORE INTO amounts VALUES (?, ?, ?)", amounts)
+def _some(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (values[at : at + _MOST_VARIABLES] for at in range(0, len(values), _MOST_VARIABLES))
 
 
-def _remove(db: sqlite3.Connection, ids: Sequence[int]) -> None:
+def _insert(db: Partition, packed: Packed) -> None:
+    """A segment whose documents' ids are not there."""
+    sql = "INSERT INTO segments (size, hits, shift) VALUES (?, ?, ?)"
+    segment = db.execute(sql, (packed.size, packed.hits, packed.shift)).lastrowid or 0
+    first = segment * PER_SEGMENT
+    db.executemany(INSERT_DOC, ((first + n, *row) for n, row in enumerate(packed.docs)))
+    db.executemany(INSERT_BODY, ((first + n, body) for n, body in enumerate(packed.bodies)))
+    db.executemany(INSERT_COLUMN, ((segment, name, d) for name, d in packed.columns.items()))
+    db.executemany(INSERT_POSTING, ((segment, word, places) for word, places in packed.postings))
+
+
+def _remove(db: Partition, ids: Iterable[int]) -> None:
     for row_id in ids:
-        (body,) = db.execute("SELECT body FROM bodies WHERE id = ?", [row_id]).fetchone()
-        document = Document.model_validate_json(body)
-        if document.kind != "broadcast":
-            db.execute(DELETE_WORDS, word_row(row_id, document))
-        for table in ("docs", "bodies", "amounts", "summaries"):
-            db.execute(f"DELETE FROM {table} WHERE id = ?", [row_id])  # noqa: S608
+        db.execute("DELETE FROM docs WHERE id = ?", [row_id])
+        db.execute("DELETE FROM bodies WHERE id = ?", [row_id])
+        db.execute("INSERT INTO gone (id) VALUES (?)", [row_id])
+
+
+class _Live(NamedTuple):
+    """A segment, and how many documents are left in it."""
+
+    id: int
+    size: int
+    left: int
+
+    @property
+    def tier(self) -> int:
+        """Segments of one tier are of about one size."""
+        return (self.left.bit_length() - 1) // 3
+
+
+def _tidy(db: Partition) -> None:
+    """Small segments, and those of which most is gone, become one of their documents."""
+    while worn := _worn(db):
+        rows: list[str] = []
+        for segment in worn:
+            first = segment.id * PER_SEGMENT
+            sql = "SELECT body FROM bodies WHERE id >= ? AND id < ?"
+            rows += [row[0] for row in db.execute(sql, (first, first + PER_SEGMENT))]
+            for table in ("docs", "bodies", "gone"):
+                sql = f"DELETE FROM {table} WHERE id >= ? AND id < ?"  # noqa: S608
+                db.execute(sql, (first, first + PER_SEGMENT))
+            for table in ("columns", "postings"):
+                db.execute(f"DELETE FROM {table} WHERE segment = ?", [segment.id])  # noqa: S608
+            db.execute("DELETE FROM segments WHERE id = ?", [segment.id])
+        for packed in batches(map(Document.model_validate_json, rows), most=MOST_IN_SEGMENT):
+            _insert(db, packed)
+
+
+def _worn(db: Partition) -> list[_Live]:
+    counted = (
+        "SELECT s.id, s.size, s.size - (SELECT COUNT(*) FROM gone g"
+        " WHERE g.id >= s.id * ?1 AND g.id < (s.id + 1) * ?1) FROM segments s"
+    )
+    tiers = defaultdict[int, list[_Live]](list)
+    for row in db.execute(counted, [PER_SEGMENT]).fetchall():
+        segment = _Live(*row)
+        if segment.left * 2 <= segment.size:
+            return [segment]
+        if segment.left * _MOST_OF_A_TIER <= MOST_IN_SEGMENT:
+            tiers[segment.tier].append(segment)
+    return next((found for found in tiers.values() if len(found) >= _MOST_OF_A_TIER), [])
 
 
 @contextmanager

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from operator import itemgetter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from pipeline.index.answer import FACETS, Answer, FacetCount, Hit, SearchCoverage, SearchRequest
-from pipeline.index.documents import Document
+from pipeline.index.documents import UNDATED, Document, day_number
 from pipeline.index.hits import (
     MOST_COUNTED,
     MOST_FACET_VALUES,
@@ -21,27 +22,51 @@ from pipeline.index.hits import (
     read_cursor,
     write_cursor,
 )
-from pipeline.index.nodes import Node, broadcast_scope, levels, named_broadcasts, widened
-from pipeline.index.sqlite_file import Pool, transaction
-from pipeline.index.sqlite_schema import ORDER, where, words_alone
+from pipeline.index.nodes import (
+    EVERYTHING,
+    Node,
+    broadcast_scope,
+    levels,
+    named_broadcasts,
+    widened,
+)
+from pipeline.index.segment_read import Array, Matcher, Plan, Segment, plan
+from pipeline.index.sqlite_file import Partition, Pool, segments, transaction
+from pipeline.index.sqlite_schema import PER_SEGMENT, RANK
 
-_PLACE = ORDER.split(", ")
-_NAMES = ", ".join(f"p{n}" for n in range(len(_PLACE)))
-_NAMED = ", ".join(f"{place} AS p{n}" for n, place in enumerate(_PLACE))
-_FOUND = "FROM temp.found h CROSS JOIN docs d ON d.id = h.id"
-"""CROSS JOIN keeps SQLite from reading all documents to find the few that match."""
 _MOST_SKIPPED = 10_000
+_MOST_VARIABLES = 500
+_FEW = 100
+"""Fewer values than this are counted one by one."""
 
 Place = tuple[Any, ...]
-"""The values of :data:`ORDER`; they compare in Python as they do in SQLite."""
+"""Match class, rank, minus the day, broadcast, start, id: the one order of hits."""
+_FIELDS = 6
 
 
 class _Row(NamedTuple):
     """A hit to be, or the best of a group."""
 
     place: Place
-    level: int
     body: str
+
+
+class _Found(NamedTuple):
+    """The matches of one segment: their numbers in order, for each match class."""
+
+    segment: Segment
+    classes: list[Array]
+
+    def early(self, level: int, numbers: Sequence[int]) -> list[Place]:
+        """All of their places but the ids, which are rarely needed."""
+        segment, some = self.segment, np.asarray(numbers, np.int64)
+        kinds, days, names = (segment.names(f) for f in ("kind", "day", "broadcast_id"))
+        columns = (segment.column(f)[some].tolist() for f in ("kind", "day", "broadcast_id"))
+        starts = segment.column("start_ms")[some].tolist()
+        return [
+            (level, RANK[kinds[kind]], -day_number(days[day]), names[name], start)
+            for kind, day, name, start in zip(*columns, starts, strict=True)
+        ]
 
 
 class _Gathered:
@@ -49,6 +74,13 @@ class _Gathered:
 
     def __init__(self, request: SearchRequest) -> None:
         self.request = request
+        count = levels(request.node, near=request.near)
+        self.plan: Plan = plan(widened(request.node, level) for level in range(count))
+        self.scope: Node = broadcast_scope(request.node)
+        self.named = named_broadcasts(request.node)
+        self.after: Place = ()
+        if request.cursor and not request.collapse:
+            self.after = tuple(read_cursor(request.cursor, fields=_FIELDS))
         self.total = self.counted = 0
         self.rows: list[_Row] = []
         self.groups: dict[str, tuple[Place, int]] = {}
@@ -56,66 +88,132 @@ class _Gathered:
         self.sums = Totals(0, 0, 0, 0)
         self.incomplete: list[tuple[int, str, str]] = []
 
-    def take(self, db: sqlite3.Connection) -> None:
-        """Add what one partition has."""
-        self._cover(db)
-        found = _gather(db, self.request) if _may_hold(db, self.request) else 0
-        if not found:
+    def take(self, db: Partition, segment: Segment) -> None:
+        """Add what one segment has."""
+        self._cover(db, segment)
+        found = self._matches(segment)
+        size = sum(map(len, found.classes))
+        if not size:
             return
         if self.request.collapse:
-            self._group(db)
+            self._group(db, found)
         else:
-            self.total += found
-            self._page(db)
+            self.total += size
+            self._page(db, found)
         if self.request.facets and self.counted < MOST_COUNTED:
-            self.counted += _count(db, self.facets, most=MOST_COUNTED - self.counted)
+            self._count(found)
 
-    def _page(self, db: sqlite3.Connection) -> None:
-        size, marks = self.request.size + 1, ",".join("?" * len(_PLACE))
-        bounds: list[str] = []
-        values: list[Any] = []
-        if self.request.cursor:
-            bounds.append(f"({ORDER}) > ({marks})")
-            values += read_cursor(self.request.cursor, fields=len(_PLACE))
-        if len(self.rows) == size:
-            bounds.append(f"({ORDER}) < ({marks})")
-            values += self.rows[-1].place
-        within = f"WHERE {' AND '.join(bounds)}" if bounds else ""
-        best = f"SELECT h.id AS id, {_NAMED} {_FOUND} {within} ORDER BY {ORDER} LIMIT ?"
-        rows = db.execute(  # the bodies of the page alone are read
-            f"SELECT b.body, {_NAMES} FROM ({best}) p JOIN bodies b ON b.id = p.id",  # noqa: S608
-            [*values, size],
-        )
-        self.rows += [_Row(tuple(row[1:]), row[1], row[0]) for row in rows]
+    def _matches(self, segment: Segment) -> _Found:
+        if self.named is not None and not any(
+            name in segment.values("broadcast_id") for name in self.named
+        ):
+            return _Found(segment, [])
+        matcher, classes = Matcher(segment, self.plan.words), list[Array]()
+        seen = np.zeros(segment.size, np.bool_)
+        seen[segment.hits :] = True
+        seen[segment.gone] = True
+        for level, node in enumerate(self.plan.levels):
+            mask = matcher.mask(node, level)
+            if mask is None:
+                classes.append(segment.gone[:0])
+                continue
+            new = mask & ~seen
+            classes.append(np.flatnonzero(new))
+            seen |= new
+        return _Found(segment, classes)
+
+    def _page(self, db: Partition, found: _Found) -> None:
+        size = self.request.size + 1
+        chosen: list[tuple[Place, int]] = []
+        for level, numbers in enumerate(found.classes):
+            if not len(numbers) or (len(self.rows) == size and level > self.rows[-1].place[0]):
+                continue
+            some = numbers[self._first(db, found, level) :][:size].tolist()
+            for early, number in zip(found.early(level, some), some, strict=True):
+                if len(self.rows) == size and early > self.rows[-1].place[: _FIELDS - 1]:
+                    break
+                chosen.append((early, number))
+        read = _read(db, found.segment, [number for _, number in chosen[:size]]) if chosen else {}
+        self.rows += [_Row((*early, read[n][0]), read[n][1]) for early, n in chosen[:size]]
         self.rows = sorted(self.rows, key=lambda row: row.place)[:size]
 
-    def _group(self, db: sqlite3.Connection) -> None:
-        """The best place and the size of each group; the bodies are read for the page alone."""
-        group = f"d.{self.request.collapse}"
-        rows = db.execute(
-            f"SELECT name, size, {_NAMES} FROM ("  # noqa: S608
-            f" SELECT {group} AS name, {_NAMED},"
-            f" ROW_NUMBER() OVER (PARTITION BY {group} ORDER BY {ORDER}) AS nth,"
-            f" COUNT(*) OVER (PARTITION BY {group}) AS size {_FOUND}) WHERE nth = 1"
-        )
-        for name, size, *place in rows:
-            best, count = self.groups.get(name, (tuple(place), 0))
-            self.groups[name] = (min(best, tuple(place)), count + size)
+    def _first(self, db: Partition, found: _Found, level: int) -> int:
+        """Where in a match class the page begins: behind the place of the cursor."""
+        if not self.after or level > self.after[0]:
+            return 0
+        if level < self.after[0]:
+            return len(found.classes[level])
 
-    def _cover(self, db: sqlite3.Connection) -> None:
-        """Over the broadcasts that the query's filters admit."""
-        condition, values = where(broadcast_scope(self.request.node), level=0)
-        searched = f"FROM docs d JOIN summaries s ON s.id = d.id WHERE {condition}"
-        sums = "COUNT(*), TOTAL(s.duration_ms), TOTAL(s.listened_ms), TOTAL(s.speech_ms)"
-        row = db.execute(f"SELECT {sums} {searched}", values).fetchone()
-        self.sums = Totals(*(a + int(b) for a, b in zip(self.sums, row, strict=True)))
-        worst = db.execute(
-            "SELECT s.listened_pm, d.broadcast_id, b.body "
-            f"{searched.replace(' WHERE', ' JOIN bodies b ON b.id = d.id WHERE', 1)}"
-            " AND s.listened_pm < 1000 ORDER BY s.listened_pm, d.broadcast_id LIMIT ?",
-            [*values, MOST_INCOMPLETE],
+        def place(number: int) -> Place:
+            (early,) = found.early(level, [number])
+            if early != self.after[: _FIELDS - 1]:
+                return early
+            return (*early, _read(db, found.segment, [int(number)])[int(number)][0])
+
+        return bisect_right(found.classes[level], self.after, key=place)
+
+    def _group(self, db: Partition, found: _Found) -> None:
+        """The best place and the size of each group; the bodies are read for the page alone."""
+        segment, field = found.segment, self.request.collapse
+        numbers = np.concatenate(found.classes)
+        edges = np.cumsum([len(c) for c in found.classes])
+        codes, first, sizes = np.unique(
+            segment.column(field)[numbers], return_index=True, return_counts=True
         )
-        self.incomplete = sorted([*self.incomplete, *worst])[:MOST_INCOMPLETE]
+        read = _read(db, segment, numbers[first].tolist())
+        names = segment.names(field)
+        for code, at, size in zip(codes.tolist(), first.tolist(), sizes.tolist(), strict=True):
+            number = int(numbers[at])
+            level = int(np.searchsorted(edges, at, side="right"))
+            place = (*found.early(level, [number])[0], read[number][0])
+            best, count = self.groups.get(names[code], (place, 0))
+            self.groups[names[code]] = (min(best, place), count + size)
+
+    def _count(self, found: _Found) -> None:
+        """All fields over the matches, the best of them where there are more."""
+        numbers = np.concatenate(found.classes)[: MOST_COUNTED - self.counted]
+        self.counted += len(numbers)
+        for field, counts in self.facets.items():
+            names, codes = found.segment.names(field), found.segment.column(field)[numbers]
+            if len(codes) < _FEW:
+                counts.update(map(names.__getitem__, codes.tolist()))
+                continue
+            sizes = np.bincount(codes)
+            there = np.flatnonzero(sizes)
+            for code, size in zip(there.tolist(), sizes[there].tolist(), strict=True):
+                counts[names[code]] += size
+
+    def _cover(self, db: Partition, segment: Segment) -> None:
+        """Over the broadcasts that the query's filters admit."""
+        if self.scope == EVERYTHING and not len(segment.gone):
+            *added, lossy = segment.whole().tolist()
+            if not lossy:
+                self._add(added)
+                return
+        mask = Matcher(segment).mask(self.scope, 0)
+        if mask is None:
+            return
+        chosen = mask.copy()
+        chosen[segment.gone] = False
+        chosen = chosen[segment.hits :]
+        sums = segment.sums()
+        self._add([int(chosen.sum()), *sums[chosen][:, :-1].sum(axis=0).tolist()])
+        self._lossy(db, segment, np.flatnonzero(chosen & (sums[:, -1] < 1000)).tolist())
+
+    def _add(self, sums: Sequence[int]) -> None:
+        self.sums = Totals(*(a + b for a, b in zip(self.sums, sums, strict=True)))
+
+    def _lossy(self, db: Partition, segment: Segment, numbers: Sequence[int]) -> None:
+        """Summaries of broadcasts of which something was not listened to."""
+        if not numbers:
+            return
+        sums, first = segment.sums(), segment.hits
+        names = [segment.value("broadcast_id", first + n) for n in numbers]
+        shares = [int(sums[n, -1]) for n in numbers]
+        worst = sorted(zip(shares, names, numbers, strict=True))[:MOST_INCOMPLETE]
+        read = _read(db, segment, [first + n for _, _, n in worst])
+        lines = [(share, name, read[first + n][1]) for share, name, n in worst]
+        self.incomplete = sorted([*self.incomplete, *lines])[:MOST_INCOMPLETE]
 
 
 def answer(files: Mapping[str, Path], pool: Pool, request: SearchRequest) -> Answer:
@@ -123,7 +221,8 @@ def answer(files: Mapping[str, Path], pool: Pool, request: SearchRequest) -> Ans
     gathered = _Gathered(request)
     for path in _newest_first(files):
         with pool.opened(path) as db, transaction(db):
-            gathered.take(db)
+            for segment in segments(db, file=path.name, kept=pool.kept):
+                gathered.take(db, segment)
     hits, cursor = (
         _grouped(files, pool, gathered) if request.collapse else _ungrouped(gathered, request)
     )
@@ -140,64 +239,26 @@ def answer(files: Mapping[str, Path], pool: Pool, request: SearchRequest) -> Ans
 
 def _newest_first(files: Mapping[str, Path]) -> Iterator[Path]:
     """So that later partitions rarely have a better hit; undated ones come last of all."""
-    for day in sorted(files, key=lambda day: (day[:1].isdigit(), day), reverse=True):
+    for day in sorted(files, key=lambda day: (day != UNDATED, day), reverse=True):
         yield files[day]
 
 
-def _may_hold(db: sqlite3.Connection, request: SearchRequest) -> bool:
-    """Whether a query for certain broadcasts has any of them in this partition."""
-    names = named_broadcasts(request.node)
-    if names is None:
-        return True
-    marks = ",".join("?" * len(names))
-    sql = f"SELECT 1 FROM docs WHERE broadcast_id IN ({marks}) LIMIT 1"  # noqa: S608
-    return db.execute(sql, names).fetchone() is not None
-
-
-def _gather(db: sqlite3.Connection, request: SearchRequest) -> int:
-    """All matches into a temporary table, each with its best match class; how many."""
-    db.execute(
-        "CREATE TEMP TABLE IF NOT EXISTS found (id INTEGER PRIMARY KEY, class INTEGER NOT NULL)"
-    )
-    db.execute("DELETE FROM temp.found")
-    found = 0
-    for level in range(levels(request.node)):
-        source, values = _matching(widened(request.node, level), level)
-        done = db.execute(
-            f"INSERT OR IGNORE INTO temp.found (id, class) {source}",
-            [level, *values],
-        )
-        found += done.rowcount
+def _read(db: Partition, segment: Segment, numbers: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Id and body of documents by their numbers."""
+    found: dict[int, tuple[str, str]] = {}
+    first = segment.id * PER_SEGMENT
+    for at in range(0, len(numbers), _MOST_VARIABLES):
+        some = [first + number for number in numbers[at : at + _MOST_VARIABLES]]
+        marks = ",".join("?" * len(some))
+        sql = "SELECT d.id, d.doc_id, b.body FROM docs d JOIN bodies b ON b.id = d.id"
+        for row_id, doc_id, body in db.execute(f"{sql} WHERE d.id IN ({marks})", some):
+            found[row_id - first] = (doc_id, body)
     return found
-
-
-def _matching(node: Node, level: int) -> tuple[str, list[Any]]:
-    """A SELECT of the ids that match at a level, and its values; words alone need no documents."""
-    expression = words_alone(node, level=level)
-    if expression is None:
-        condition, values = where(node, level=level)
-        return f"SELECT d.id, ? FROM docs d WHERE +d.kind <> 'broadcast' AND {condition}", values  # noqa: S608
-    if not expression:
-        return "SELECT id, ? FROM docs WHERE 0", []
-    return "SELECT rowid, ? FROM words WHERE words MATCH ?", [expression]
-
-
-def _count(db: sqlite3.Connection, facets: Mapping[str, Counter[str]], *, most: int) -> int:
-    """All fields in one pass over the matches, the best of them where there are more; how many."""
-    columns = ", ".join(f"d.{field}" for field in facets)
-    chosen = "(SELECT id FROM temp.found ORDER BY class, id LIMIT ?)"
-    rows = db.execute(
-        f"SELECT {columns} FROM {chosen} h CROSS JOIN docs d ON d.id = h.id",  # noqa: S608
-        [most],
-    ).fetchall()
-    for number, counts in enumerate(facets.values()):
-        counts.update(map(itemgetter(number), rows))
-    return len(rows)
 
 
 def _ungrouped(gathered: _Gathered, request: SearchRequest) -> tuple[list[Hit], str]:
     page = gathered.rows[: request.size]
-    hits = [hit_of(_document(r.body), level=r.level, node=request.node) for r in page]
+    hits = [hit_of(_document(r.body), level=r.place[0], node=request.node) for r in page]
     more = len(gathered.rows) > len(page) > 0
     return hits, write_cursor(page[-1].place) if more else ""
 
@@ -236,11 +297,19 @@ def _bodies(files: Mapping[str, Path], pool: Pool, doc_ids: list[str]) -> dict[s
 
 
 def _facets(gathered: _Gathered) -> dict[str, tuple[FacetCount, ...]]:
-    found = {}
-    for field, counts in gathered.facets.items():
-        ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_FACET_VALUES]
-        found[field] = tuple(FacetCount(value=value, count=count) for value, count in ranked)
-    return found
+    return {
+        field: tuple(FacetCount(value=value, count=count) for value, count in _commonest(counts))
+        for field, counts in gathered.facets.items()
+    }
+
+
+def _commonest(counts: Counter[str]) -> list[tuple[str, int]]:
+    """The most frequent values, equal ones by their names."""
+    pairs: Iterable[tuple[str, int]] = counts.items()
+    if len(counts) > MOST_FACET_VALUES:  # most values are rare: sort the others alone
+        least = sorted(counts.values(), reverse=True)[MOST_FACET_VALUES - 1]
+        pairs = [pair for pair in pairs if pair[1] >= least]
+    return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:MOST_FACET_VALUES]
 
 
 def _coverage(gathered: _Gathered) -> SearchCoverage:

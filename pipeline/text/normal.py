@@ -64,8 +64,12 @@ def normalise(text: str) -> Normal:
     return Normal(current, tuple(offsets))
 
 
+@lru_cache(maxsize=512)
 def normal_text(text: str) -> str:
     """Only the text of :func:`normalise`."""
+    plain = text.translate(_ONE_TO_ONE)
+    if _INERT.fullmatch(plain) and to_simplified(plain) == plain:
+        return plain
     return normalise(text).text
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from pipeline.text.normal import normalise
+from pipeline.text.normal import normal_text, normalise
 
 LITERAL, SAME_TONE, TONELESS, FUZZY = range(4)
 """Grades of a sound match, best first: same writing, same tones, same syllables, alike."""
@@ -61,6 +61,18 @@ class SoundHit(NamedTuple):
 def syllables(text: str) -> tuple[Syllable, ...]:
     """All spoken units of a text, offsets into the text as given."""
     return _cached(text) if len(text) <= _CACHED_CHARS else tuple(_scan(text))
+
+
+def unit_keys(text: str) -> list[str]:
+    """The keys of :func:`syllables`, without anything else, several times as fast."""
+    found: list[str] = []
+    for match in _UNITS.finditer(normal_text(text)):
+        kind = match.lastgroup
+        if kind == "han":
+            found += _keys(match.group())
+        elif kind != "gap":
+            found.append(match.group() if kind == "word" else "")
+    return found
 
 
 def sound_key(text: str) -> str:
@@ -185,6 +197,11 @@ def _scan(text: str) -> Iterator[Syllable]:
             word = match.group()
             span = normal.original_span(start, match.end())
             yield Syllable(word, word, word if kind == "word" else "", *span)
+
+
+@lru_cache(maxsize=16384)
+def _keys(run: str) -> tuple[str, ...]:
+    return tuple(map(fold_syllable, readings(run)))
 
 
 @lru_cache(maxsize=16384)

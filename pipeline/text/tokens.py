@@ -8,7 +8,8 @@ beside Chinese characters and turned into one blank between other words. Then
   consecutive positions: a phrase of grams is exactly a substring of the squashed text;
 * ``ones``    the distinct characters, for queries of one character;
 * ``stems``   English stems, at consecutive positions;
-* ``sounds``  overlapping pairs of folded pinyin syllables, at consecutive positions.
+* ``sounds``  overlapping pairs of folded pinyin syllables, at consecutive positions;
+* ``syllables``  the folded syllables one by one, for a word that was heard almost right.
 
 Tokens hold neither blanks nor ASCII punctuation, so that any tokeniser that splits
 at blanks keeps them whole.
@@ -17,33 +18,31 @@ at blanks keeps them whole.
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice, pairwise
+from operator import add
 from typing import Literal, NamedTuple
 
-from pipeline.text.normal import Normal, normalise, to_simplified
 from pipeline.text.pinyin import pinyin_spellings
-from pipeline.text.sound import Syllable, all_readings, fold_syllable, syllables
+from pipeline.text.sound import Syllable, all_readings, fold_syllable, syllables, unit_keys
+from pipeline.text.squash import BREAK, WIDE, kind_of, squash, squashed_text
 from pipeline.text.stems import stem
 
-Column = Literal["grams", "ones", "stems", "sounds"]
+Column = Literal["grams", "ones", "stems", "sounds", "syllables"]
 
-TOKENS_VERSION = 1
+TOKENS_VERSION = 2
 """Raised whenever the same text would give other tokens; part of every index's version."""
 
-BREAK = "\uf8ff"
-"""Stands between texts that are indexed together; no phrase crosses it."""
-
-_SEPARATOR, _WIDE, _NARROW = range(3)
-_KEPT_PUNCTUATION = "%‰&#@"
 _PRIVATE = 0xE000
-_SAME = {"著": "着", "藉": "借", "馀": "余", "餘": "余", "乾": "干", "徵": "征"}
 _REPEATED = re.compile(r"(.{1,4}?)\1{16,}", re.S)
 _REPEATS_KEPT, _REPEATS_ASKED = 16, 8
 _WORD = re.compile(rf"[a-zà-öø-ÿ]+|[0-9]+|{BREAK}")
 _JOIN = "0"
+_GAP = "00"
+_MOST_NEAR = 12
+_NUMERALS = frozenset("〇零一二两三四五六七八九十百千万亿半")
+_TWO_NARROW = re.compile("[\\x00-\u024f\ue000-\ue07f]{2}")
 _MAX_READINGS = 8
 _LONGEST_TOKEN = 40
 
@@ -59,6 +58,18 @@ class Tokens(NamedTuple):
     """English stems and numbers, in order."""
     sounds: str
     """Overlapping syllables, in order."""
+    syllables: str
+    """Single syllables, in order."""
+
+
+class TokenLists(NamedTuple):
+    """:class:`Tokens` before they are joined."""
+
+    grams: list[str]
+    ones: list[str]
+    stems: list[str]
+    sounds: list[str]
+    syllables: list[str]
 
 
 class Phrase(NamedTuple):
@@ -72,17 +83,15 @@ class Phrase(NamedTuple):
     """Whether the last token may be continued."""
 
 
-class Squashed(NamedTuple):
-    """A text without what stands between its words, and where each character comes from."""
+class Near(NamedTuple):
+    """A word but for a hole: syllables, then at most ``most`` others, then syllables."""
 
-    text: str
-    """The form in which substrings are looked for."""
-    spans: tuple[tuple[int, int], ...]
-    """``[start, end)`` in the original of each character."""
-
-    def original_span(self, start: int, end: int) -> tuple[int, int]:
-        """The original's ``[start, end)`` for characters ``[start, end)``; not empty."""
-        return self.spans[start][0], self.spans[end - 1][1]
+    before: tuple[str, ...]
+    """May be empty."""
+    after: tuple[str, ...]
+    """May be empty."""
+    most: int
+    """Syllables that may stand in the hole; none may be missing altogether."""
 
 
 class QueryTokens(NamedTuple):
@@ -94,17 +103,33 @@ class QueryTokens(NamedTuple):
     """Same stems; None without Latin letters."""
     sounds: tuple[Phrase, ...]
     """Same sound, one entry for each reading tried."""
+    near: tuple[Near, ...]
+    """All but a syllable or two; none for a term of fewer than three."""
 
 
 def index_tokens(*texts: str) -> Tokens:
     """The tokens of a document made of one or more texts."""
-    squashed = _clamp(BREAK.join(squash(t).text for t in texts), _REPEATS_KEPT)
-    spoken = [_sound_pairs(syllables(_clamp(t, _REPEATS_KEPT))) for t in texts]
-    return Tokens(
-        grams=" ".join(_grams(_private(squashed))[0]),
-        ones=" ".join(dict.fromkeys(_private(squashed.replace(BREAK, "")))),
-        stems=" ".join(_stems(squashed)),
-        sounds=" 00 ".join(" ".join(pairs) for pairs in spoken if pairs),
+    return Tokens(*map(" ".join, token_lists(*texts)))
+
+
+def token_lists(*texts: str) -> TokenLists:
+    """The tokens of a document, one by one."""
+    squashed = _clamp(BREAK.join(map(squashed_text, texts)), _REPEATS_KEPT)
+    private = _private(squashed)
+    sounds: list[str] = []
+    single: list[str] = []
+    for text in texts:
+        keys = unit_keys(_clamp(text, _REPEATS_KEPT))
+        pairs = _sound_pairs(keys)
+        sounds += [_GAP, *pairs] if sounds and pairs else pairs
+        units = _single(keys)
+        single += [_GAP, *units] if single and units else units
+    return TokenLists(
+        grams=_grams(private)[0],
+        ones=list(dict.fromkeys(private.replace(BREAK, ""))),
+        stems=_stems(squashed),
+        sounds=sounds,
+        syllables=single,
     )
 
 
@@ -119,74 +144,16 @@ def column_tokens(*texts: str) -> str:
 def query_tokens(text: str) -> QueryTokens:
     """The forms of one search term (a word, or a quoted phrase)."""
     squashed = _clamp(squash(text).text, _REPEATS_ASKED)
-    return QueryTokens(_literal(_private(squashed)), _stem_phrase(squashed), _sound_phrases(text))
-
-
-def squash(text: str) -> Squashed:
-    """The form in which substrings are looked for, traced to ``text``.
-
-    A substring of a text always squashes to a substring of the text's squashed form.
-    """
-    normal = normalise(text)
-    simple = normal.text.translate(_simple_table())
-    chars: list[str] = []
-    places: list[int] = []
-    before, gap = _WIDE, -1
-    for at, char in enumerate(simple):
-        kind = _kind(char)
-        if kind == _SEPARATOR and not _decimal_point(simple, at):
-            gap = at if gap < 0 else gap
-            continue
-        kind = _NARROW if kind == _SEPARATOR else kind
-        if gap >= 0 and before == kind == _NARROW:
-            chars.append(" ")
-            places.append(gap)
-        chars.append(char)
-        places.append(at)
-        before, gap = kind, -1
-    return Squashed("".join(chars), tuple(_spans(normal, places)))
-
-
-def _spans(normal: Normal, places: list[int]) -> Iterator[tuple[int, int]]:
-    """The original span of each kept character; characters of one origin share it."""
-    offsets = normal.offsets
-    for at in places:
-        start = end = offsets[at]
-        following = at + 1
-        while end == start and following < len(offsets):
-            end, following = offsets[following], following + 1
-        yield start, end
-
-
-def _decimal_point(text: str, at: int) -> bool:
-    """Whether the character is a point between two digits."""
-    return text[at] == "." and at > 0 and text[at - 1].isdigit() and text[at + 1 : at + 2].isdigit()
-
-
-@lru_cache(maxsize=65536)
-def _kind(char: str) -> int:
-    """Separator, a script written without blanks, or any other character."""
-    if char >= "\u2e80" and ("\u3400" <= char <= "\u9fff" or "\u3040" <= char <= "\u30ff"):
-        return _WIDE
-    if char == BREAK or char == "\u3007" or "\uf900" <= char <= "\ufaff" or char >= "\U00020000":
-        return _WIDE
-    if char in _KEPT_PUNCTUATION:
-        return _NARROW
-    return _SEPARATOR if unicodedata.category(char)[0] in "PZC" else _NARROW
-
-
-@lru_cache(maxsize=1)
-def _simple_table() -> dict[int, str]:
-    """Traditional to Simplified for single characters, without any context."""
-    chars = [chr(c) for c in (*range(0x3400, 0xA000), *range(0xF900, 0xFB00))]
-    simple = to_simplified("\n".join(chars)).split("\n")
-    table = {ord(a): b for a, b in zip(chars, simple, strict=True) if a != b and len(b) == 1}
-    return {**table, **{ord(a): b for a, b in _SAME.items()}}
+    return QueryTokens(
+        _literal(_private(squashed)), _stem_phrase(squashed), _sound_phrases(text), _nearly(text)
+    )
 
 
 def _clamp(text: str, repeats: int) -> str:
     """Endless repetitions (哈哈哈…, 买它买它…) cut down, so that they cost nothing."""
-    return _REPEATED.sub(lambda m: m.group(1) * repeats, text) if len(text) > repeats else text
+    if len(text) - len(set(text)) < repeats - 4:  # a repetition holds four characters at most
+        return text
+    return _REPEATED.sub(lambda m: m.group(1) * repeats, text)
 
 
 def _private(text: str) -> str:
@@ -204,6 +171,8 @@ def _narrow(char: str) -> bool:
 
 def _grams(text: str) -> tuple[list[str], bool]:
     """The grams of a text, and whether the last was cut short by the text's end."""
+    if not _TWO_NARROW.search(text):
+        return list(map(add, text, text[1:])), False
     narrow = [_narrow(c) for c in text]
     size, grams = len(text), []
     for at in range(size - 1):
@@ -229,22 +198,68 @@ def _stems(squashed: str) -> list[str]:
 
 def _stem_phrase(squashed: str) -> Phrase | None:
     words = tuple(_stems(squashed))
-    if not words or any(_kind(c) == _WIDE for c in squashed):
+    if not words or any(kind_of(c) == WIDE for c in squashed):
         return None
     return Phrase("stems", words) if any(w[0].isalpha() for w in words) else None
 
 
-def _sound_pairs(units: tuple[Syllable, ...]) -> list[str]:
+def _sound_pairs(keys: list[str]) -> list[str]:
     """Neighbouring syllables; a break interrupts the positions."""
-    pairs = []
-    for one, two in pairwise(units):
-        if one.key and two.key:
-            pairs.append(_pair(one.key, two.key))
-        elif pairs and pairs[-1] != "00":
-            pairs.append("00")
+    pairs: list[str] = []
+    for one, two in pairwise(keys):
+        if one and two:
+            pairs.append(_pair(one, two))
+        elif pairs and pairs[-1] != _GAP:
+            pairs.append(_GAP)
     return pairs
 
 
+def _single(keys: Iterable[str]) -> list[str]:
+    """Each syllable by itself; a break stands as one token."""
+    found: list[str] = []
+    for key in keys:
+        if key:
+            found.append(_unit(key))
+        elif found and found[-1] != _GAP:
+            found.append(_GAP)
+    return found
+
+
+def _unit(key: str) -> str:
+    return key[:_LONGEST_TOKEN].replace(".", "p")
+
+
+def _nearly(text: str) -> tuple[Near, ...]:
+    """A term in Chinese with one syllable heard otherwise or not at all, or two of five and more.
+
+    A number is never taken for another.
+    """
+    units = [u for u in syllables(_clamp(text, _REPEATS_ASKED)) if u.key]
+    keys = tuple(_unit(u.key) for u in units)
+    if not 3 <= len(keys) <= _MOST_NEAR or not all(kind_of(u.written[0]) == WIDE for u in units):
+        return ()
+    return tuple(
+        Near(keys[:at], keys[at + size :], size)
+        for size in ((1, 2) if len(keys) >= 5 else (1,))
+        for at in range(len(keys) - size + 1)
+        if not any(unit.written in _NUMERALS for unit in units[at : at + size])
+    )
+
+
+def near_spans(text: str, nears: tuple[Near, ...]) -> Iterator[tuple[int, int]]:
+    """Where a text sounds nearly like a term, as ``[start, end)`` in the text."""
+    units = syllables(text)
+    keys = tuple(_unit(u.key) if u.key else _GAP for u in units)
+    for near in nears:
+        head, tail = len(near.before), len(near.after)
+        for at in range(len(keys)):
+            for hole in range(near.most + 1) if head and tail else (0,):
+                end = at + head + hole + tail
+                if keys[at : at + head] == near.before and keys[end - tail : end] == near.after:
+                    yield units[at].start, units[min(end, len(units)) - 1].end
+
+
+@lru_cache(maxsize=65536)
 def _pair(one: str, two: str) -> str:
     """One token; the point of a number is written ``p``, so that no tokeniser splits there."""
     return f"{one[:_LONGEST_TOKEN]}{_JOIN}{two[:_LONGEST_TOKEN]}".replace(".", "p")
@@ -253,7 +268,7 @@ def _pair(one: str, two: str) -> str:
 def _sound_phrases(text: str) -> tuple[Phrase, ...]:
     """The ways a term may sound: readings of its characters, or typed pinyin."""
     units = [u for u in syllables(_clamp(text, _REPEATS_ASKED)) if u.key]
-    wide = any(_kind(u.written[0]) == _WIDE for u in units)
+    wide = any(kind_of(u.written[0]) == WIDE for u in units)
     spoken = _spoken(units) if wide else pinyin_spellings([u.written for u in units])
     found = dict.fromkeys(islice((keys for keys in spoken if len(keys) > 1), _MAX_READINGS))
     return tuple(Phrase("sounds", tuple(_pair(a, b) for a, b in pairwise(keys))) for keys in found)
@@ -275,7 +290,7 @@ def _spoken(units: list[Syllable]) -> Iterator[tuple[str, ...]]:
     keys = tuple(u.key for u in units)
     yield keys
     for at, unit in enumerate(units):
-        if _kind(unit.written[0]) == _WIDE:
+        if kind_of(unit.written[0]) == WIDE:
             for other in dict.fromkeys(map(fold_syllable, all_readings(unit.written))):
                 if other != unit.key:
                     yield (*keys[:at], other, *keys[at + 1 :])

@@ -18,7 +18,7 @@ from pipeline.index.elastic import ElasticIndex
 from pipeline.index.run import index_broadcast, search
 from pipeline.index.sqlite import SqliteIndex
 from pipeline.settings import IndexSettings
-from pipeline.text.tokens import squash
+from pipeline.text.squash import squash
 from tests.fakes import ScanIndex
 from tests.index_examples import broadcast_parts, example_documents
 
@@ -189,6 +189,34 @@ def test_a_misheard_word_comes_after_the_word_itself_and_says_so(index: Any) -> 
     typed = search(index, "zangqing").hits
     assert {h.match for h in typed} == {"sound"}
     assert [h.document.text[a:b] for h in typed for a, b in h.highlights] == ["藏青"]
+
+
+def test_a_word_with_a_syllable_misheard_comes_last_and_says_so(index: Any) -> None:
+    index.put(
+        [
+            line("b1/s0", "這是莫國際大牌"),
+            line("b1/s1", "某锅机大牌"),
+            line("b1/s2", "某国际大牌"),
+            line("b1/s3", "整机三年质保"),
+            line("b1/s4", "整机五年质保"),
+        ]
+    )
+    hits = search(index, "某国际").hits
+    assert [(h.document.doc_id, h.match) for h in hits[:1]] == [("b1/s2", "literal")]
+    last = hits[-1]
+    assert (last.document.doc_id, last.match) == ("b1/s0", "near")
+    assert [last.document.text[a:b] for a, b in last.highlights] == ["國際"]
+    assert [h.document.doc_id for h in search(index, "三年质保").hits] == ["b1/s3"]
+    assert [h.document.doc_id for h in search(index, '"某国际"').hits] == ["b1/s2", "b1/s1"]
+    (dropped,) = search(index, "整某机五年质保").hits
+    assert (dropped.document.doc_id, dropped.match) == ("b1/s4", "near")
+
+
+def test_what_is_found_often_is_not_looked_for_nearly(index: Any) -> None:
+    index.put([*(line(f"b1/s{n}", "某国际大牌") for n in range(10)), line("b2/s0", "莫国际")])
+    answer = search(index, "某国际", size=20)
+    assert answer.total == 10
+    assert {h.match for h in answer.hits} == {"literal"}
 
 
 def test_a_question_finds_what_has_all_its_words(index: Any) -> None:

@@ -20,9 +20,11 @@ from pipeline.index.nodes import (
     Text,
     ValueText,
     broadcast_scope,
+    levels,
+    widened,
 )
 from pipeline.index.query import parse
-from pipeline.index.sqlite_schema import where
+from pipeline.index.segment_read import plan
 from pipeline.index.vocabulary import colour_words, vocabulary
 
 A, B, C = Text("a1"), Text("b1"), Text("c1")
@@ -110,9 +112,8 @@ def test_any_text_is_a_query_or_a_query_error(text: str) -> None:
         node = parse(text)
     except QueryError:
         return
-    for level in range(3):
-        sql, values = where(node, level=level)
-        assert sql.count("?") == len(values)
+    words = plan(widened(node, level) for level in range(levels(node, near=True))).words
+    assert all(word[1:] and " " not in word for word in words)
 
 
 def test_colours_by_family_and_by_name() -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.text.normal import normal_text
 from pipeline.text.pinyin import splits
-from pipeline.text.tokens import Phrase, Tokens, index_tokens, query_tokens, squash
+from pipeline.text.squash import squash
+from pipeline.text.tokens import Phrase, Tokens, index_tokens, query_tokens
 
 LIVELY = st.text(
     alphabet=st.one_of(
