@@ -247,8 +247,16 @@ class Archive:
         wanted = f"/work/{stage}-{work_key_start}"
         for stat in self.store.list(f"{h4}/"):
             if wanted in stat.key and ".diverged-" not in stat.key:
-                return self._load(stat.key, Output)
+                return self._pointed(stat.key, work_key_start, stage)
         return None
+
+    def _pointed(self, pointer: str, work_key_start: str, stage: str) -> Output:
+        """What a pointer says; the release, which is read anyway, mostly says it as well."""
+        release = self.release(pointer.partition("/work/")[0])
+        for output in release.outputs if release else ():
+            if output.stage == stage and output.work_key.startswith(work_key_start):
+                return output
+        return self._load(pointer, Output)
 
     # --- custody and catalogue ------------------------------------------------------------
 

@@ -14,7 +14,9 @@ from pathlib import Path
 from pipeline.ports import ObjectStat, ObjectStore, Tier
 
 _MOST_BYTES = 16 << 20
-"""Larger objects are not kept in memory."""
+"""Larger objects are not kept in memory,"""
+_PIECE_BYTES = 1 << 16
+"""nor larger pieces of one."""
 
 
 class Glance:
@@ -26,7 +28,7 @@ class Glance:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._listed: dict[str, list[ObjectStat]] = {}
-        self._whole: dict[str, bytes] = {}
+        self._read: dict[tuple[str, int, int | None], bytes] = {}
 
     def stat(self, key: str) -> ObjectStat | None:
         """From a listing that must have shown it, where there was one."""
@@ -46,14 +48,13 @@ class Glance:
     def read(
         self, key: str, *, start: int = 0, end: int | None = None, if_match: str = ""
     ) -> bytes:
-        """As the store says; a small object that is read whole is remembered."""
-        if start or end is not None or if_match:
-            return self._store.read(key, start=start, end=end, if_match=if_match)
-        data = self._whole.get(key)
+        """As the store says; what is small is remembered."""
+        asked = (key, start, end)
+        data = self._read.get(asked)
         if data is None:
-            data = self._store.read(key)
-            if len(data) <= _MOST_BYTES:
-                self._whole[key] = data
+            data = self._store.read(key, start=start, end=end, if_match=if_match)
+            if len(data) <= (_MOST_BYTES if end is None else _PIECE_BYTES):
+                self._read[asked] = data
         return data
 
     def download(self, key: str, path: Path) -> str:

@@ -1,20 +1,23 @@
 """Stage results to packs and back: which tables each kind of pack has.
 
-sidecar     head: –                      tables: recordings (one packet index each)
+sidecar     head: –                      tables: recordings (one packet index each), packets
+                                          (a record a group, recording by recording)
 transcript  head: all but the segments   tables: segments
 screen      head: all but the two lists  tables: images (JPEG), keyframes, lines
 claims      head: all but the claims     tables: claims (claim n is record n)
+viewing     head: tools                  tables: proxies (one a recording)
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UnknownFormat
-from pipeline.model import ClaimSet, Frozen, PacketIndex, Screen, Transcript
+from pipeline.model import ClaimSet, Frozen, PacketIndex, Screen, Transcript, ViewingProxy
 from pipeline.packs import Pack, pack_bytes, write_pack
 from pipeline.provenance import canonical_bytes
 
@@ -30,7 +33,9 @@ def _rows(records: Iterable[Frozen]) -> list[bytes]:
 
 def sidecar_pack(indexes: Sequence[PacketIndex]) -> bytes:
     """The packet indexes of all recordings of a broadcast."""
-    return pack_bytes("sidecar", head={}, tables={"recordings": _rows(indexes)})
+    packets = [record for index in indexes for record in index.packets]
+    tables = {"recordings": _rows(indexes), "packets": packets}
+    return pack_bytes("sidecar", head={}, tables=tables)
 
 
 def transcript_pack(transcript: Transcript) -> bytes:
@@ -54,10 +59,26 @@ def claims_pack(claims: ClaimSet) -> bytes:
     return pack_bytes("claims", head=head, tables={"claims": _rows(claims.claims)})
 
 
+def viewing_pack(proxies: Sequence[ViewingProxy], *, tools: dict[str, str]) -> bytes:
+    """Where the viewing proxies of a broadcast lie, and what made them."""
+    return pack_bytes("viewing", head={"tools": tools}, tables={"proxies": _rows(proxies)})
+
+
 def sidecar_of(pack: Pack) -> tuple[PacketIndex, ...]:
     """The packet indexes in a sidecar pack."""
     _expect(pack, "sidecar")
-    return tuple(PacketIndex.model_validate_json(r) for r in pack.records("recordings"))
+    left = iter(pack.records("packets"))
+    found = [PacketIndex.model_validate_json(r) for r in pack.records("recordings")]
+    return tuple(
+        one.model_copy(update={"packets": tuple(islice(left, len(one.gops)))}) if one.init else one
+        for one in found
+    )
+
+
+def viewing_of(pack: Pack) -> tuple[ViewingProxy, ...]:
+    """The viewing proxies in a pack."""
+    _expect(pack, "viewing")
+    return tuple(ViewingProxy.model_validate_json(r) for r in pack.records("proxies"))
 
 
 def transcript_of(pack: Pack) -> Transcript:

@@ -23,6 +23,8 @@ MAGIC = b"REPACK1\n"
 _FOOT_BYTES = 8 + len(MAGIC)
 _TAIL_BYTES = 1 << 16
 """First guess at the trailer's size; a larger trailer costs one more read."""
+_NEAR_BYTES = 1 << 20
+"""Reading so much in between costs less than another request."""
 
 
 class Pack(NamedTuple):
@@ -107,6 +109,33 @@ def read_record(store: ObjectStore, key: str, *, table: str, number: int) -> byt
         raise EntryMissing(f"{key}: no record {number} in {table} ({len(entries)} there)")
     at, length = entries[number]
     return store.read(key, start=at, end=at + length)
+
+
+def read_records(
+    store: ObjectStore, key: str, *, table: str, numbers: Sequence[int], size_bytes: int = 0
+) -> list[bytes]:
+    """Some records of a stored pack; those that lie near each other in one request.
+
+    Raises:
+        ObjectMissing: no such pack. EntryMissing: no such record. UnknownFormat.
+    """
+    entries = _tables(_stored_trailer(store, key, size_bytes=size_bytes)).get(table, [])
+    missing = [n for n in numbers if not 0 <= n < len(entries)]
+    if missing:
+        raise EntryMissing(f"{key}: no record {missing[0]} in {table} ({len(entries)} there)")
+    runs: list[tuple[int, int]] = []
+    for at, size in sorted({entries[n] for n in numbers}):
+        if runs and at - runs[-1][1] <= _NEAR_BYTES:
+            runs[-1] = (runs[-1][0], max(runs[-1][1], at + size))
+        else:
+            runs.append((at, at + size))
+    read = [(start, store.read(key, start=start, end=end)) for start, end in runs]
+
+    def record(at: int, size: int) -> bytes:
+        start, data = next((s, d) for s, d in read if s <= at < s + len(d))
+        return data[at - start : at - start + size]
+
+    return [record(*entries[n]) for n in numbers]
 
 
 def read_tables(

@@ -2,6 +2,7 @@
 
     ingest ─┬─ transcribe ─┬─ claims ── release ── index
             └─ keyframes  ─┘
+    ingest ─── viewing (where the settings ask for it) ── release
 
 A stage is asked for by ids alone (prefix and stage name): everything it needs it finds in
 the store, and what it makes it leaves there under its work key. The plain runner and the
@@ -22,7 +23,8 @@ from typing import NamedTuple
 from pipeline.archive import Archive, State
 from pipeline.claims import run as claims_room
 from pipeline.errors import EvidenceError
-from pipeline.ingest.run import given_key, retain_until, sidecar_key
+from pipeline.evidence import custody, proxies
+from pipeline.ingest.run import given_key, retain_until, sidecar_keys
 from pipeline.media import run as media
 from pipeline.model import (
     Hole,
@@ -42,6 +44,7 @@ from pipeline.outputs import (
     screen_of,
     transcript_of,
     transcript_pack,
+    viewing_pack,
     write_screen,
 )
 from pipeline.packs import Spool, parse_pack, read_tables
@@ -54,7 +57,7 @@ from pipeline.transcribe import run as transcribe_room
 Progress = Callable[[str, int, int], None]
 """Stage, milliseconds of the timeline done, milliseconds in all."""
 
-STAGES: tuple[StageName, ...] = ("transcribe", "keyframes", "claims")
+STAGES: tuple[StageName, ...] = ("transcribe", "keyframes", "claims", "viewing")
 """In an order in which each finds what it needs."""
 
 
@@ -104,6 +107,7 @@ def run_stage(context: Context, prefix: str, stage: StageName) -> Output | None:
 
 def _do(context: Context, prefix: str, revision: Revision, producer: Producer, key: str) -> Output:
     make = {"transcribe": _transcribe, "keyframes": _keyframes, "claims": _claims}
+    make |= {"viewing": _viewing}
     folder = _folder(context, producer.stage, key)
     made = make[producer.stage](context, prefix, revision, key, folder)
     output = context.archive.put_output(
@@ -136,13 +140,16 @@ def finish(context: Context, prefix: str) -> State:
     """Make the outputs that are there the current state, and enter it in the catalogue."""
     revision = _revision(context, prefix)
     outputs = [_sidecar(context, prefix, revision)]
-    outputs += [_found(context, prefix, revision, stage) for stage in STAGES]
+    outputs += [_found(context, prefix, revision, stage) for stage in STAGES[:-1]]
+    made = _found(context, prefix, revision, "viewing")
+    outputs.append(made or proxies.kept(context.archive, prefix, revision))
     retain = retain_until(revision, retention_days=context.settings.retention_days)
     release = context.archive.put_release(
         prefix,
         Release(number=1, revision=revision.number, outputs=tuple(o for o in outputs if o)),
         retain_until=retain,
     )
+    custody.roll_up(context.archive.store, prefix, retain_until=retain)
     state = State(prefix, revision, release)
     counts: dict[str, int] = {o.stage: o.records for o in release.outputs}
     context.archive.put_catalogue(state, {**counts, "duration_ms": revision.duration_ms})
@@ -179,6 +186,8 @@ def producer_of(
         reader = context.reader().producer if settings.keyframes.ocr else ""
         asked = settings.keyframes.model_dump(mode="json")
         return _producer(stage, STAGE_VERSION, reader, "", asked)
+    if stage == "viewing":
+        return proxies.producer(settings.viewing, revision)
     rules = context.detector()
     return _producer(stage, claims_room.STAGE_VERSION, rules.producer, rules.digest, {})
 
@@ -207,6 +216,8 @@ def _inputs(context: Context, prefix: str, revision: Revision, stage: StageName)
         return [broadcast, *(o.content if o else "" for o in before)]
     clock = content_id(revision.clock_map.model_dump(mode="json"))
     recordings = [r.sha256 for r in revision.recordings]
+    if stage == "viewing":
+        return recordings
     if stage == "transcribe":  # a corrected listing is no reason to listen again
         spoken = [revision.broadcast.broadcast_id, revision.broadcast.language]
         return [*spoken, revision.given_transcript, clock, *recordings]
@@ -224,8 +235,9 @@ def _found(context: Context, prefix: str, revision: Revision, stage: StageName) 
 def _sidecar(context: Context, prefix: str, revision: Revision) -> Output | None:
     if not revision.recordings:
         return None
-    key = sidecar_key([r.sha256 for r in revision.recordings])
-    return context.archive.output(prefix, "ingest", key)
+    keys = sidecar_keys([r.sha256 for r in revision.recordings])
+    found = (context.archive.output(prefix, "ingest", key) for key in keys)
+    return next((output for output in found if output is not None), None)
 
 
 def _revision(context: Context, prefix: str) -> Revision:
@@ -328,6 +340,21 @@ def _claims(context: Context, prefix: str, revision: Revision, key: str, folder:
     made = claims_pack(claims)
     claims_of(parse_pack(made, name="claims"))  # what is kept for years must be readable
     return Made(made, len(claims.claims))
+
+
+def _viewing(context: Context, prefix: str, revision: Revision, key: str, folder: Path) -> Made:
+    with sources(context, revision.recordings) as found:
+        made = proxies.make(
+            found,
+            revision,
+            archive=context.archive,
+            prefix=prefix,
+            settings=context.settings.viewing,
+            folder=folder,
+            retain_until=retain_until(revision, retention_days=context.settings.retention_days),
+            report=lambda at_ms: context.report("viewing", at_ms, revision.duration_ms),
+        )
+    return Made(viewing_pack(made, tools=media.library_versions()), len(made))
 
 
 @contextmanager

@@ -164,6 +164,21 @@ class ClipSettings(_Part):
     """Longest clip."""
 
 
+class ViewingSettings(_Part):
+    """A small copy of every recording, to look at while the recording itself is archived."""
+
+    enabled: bool = False
+    """Make it; every picture is decoded for it, which takes about as long as all other stages."""
+    short_side_px: int = Field(default=360, ge=64)
+    """Pictures are scaled down to this."""
+    max_fps: int = Field(default=15, ge=1, le=60)
+    """Pictures a second at most."""
+    video_kbit_s: int = Field(default=160, ge=16)
+    """H.264."""
+    audio_kbit_s: int = Field(default=40, ge=8)
+    """AAC, one channel."""
+
+
 class ServeSettings(_Part):
     """The desk and its API."""
 
@@ -228,6 +243,8 @@ class Settings(BaseSettings):
     """Claims."""
     clip: ClipSettings = ClipSettings()
     """Clips."""
+    viewing: ViewingSettings = ViewingSettings()
+    """Viewing proxies."""
     notify: NotifySettings = NotifySettings()
     """Webhooks."""
     serve: ServeSettings = ServeSettings()
@@ -236,6 +253,10 @@ class Settings(BaseSettings):
     """Sealed bundles."""
     retention_days: int = Field(default=1095, ge=1)
     """Kept at least this long from the end of the broadcast (three years)."""
+    scratch_budget_mb: int = Field(default=0, ge=0)
+    """The scratch folder holds at most so many MiB; work that does not fit is parked. 0: no bound."""
+    disk_reserve_mb: int = Field(default=256, ge=0)
+    """So many MiB of the disk stay free when something is fetched."""
     viewer_latency_ms: int = 10_000
     """How late viewers see the stream, at most; widens *cannot tell* around an order."""
     order_lookback_ms: int = 6 * 3_600_000

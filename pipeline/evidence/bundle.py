@@ -49,7 +49,7 @@ class Workshop:
 
     store: ObjectStore
     cut: Cut
-    picture: Callable[[Keyframe], bytes]
+    pictures: Callable[[Sequence[Keyframe]], Sequence[bytes]]
     custody: dict[str, Any]
     """The broadcast's custody events."""
     files: dict[str, bytes]
@@ -183,8 +183,8 @@ def _pictures(subject: Subject, workshop: Workshop, folder: Path) -> list[Keyfra
         for k in subject.screen.keyframes
         if k.index in pointed or any(span.holds(k.at_ms) for span in near)
     ][:_MOST_PICTURES]
-    for keyframe in chosen:
-        (folder / picture_name(keyframe)).write_bytes(workshop.picture(keyframe))
+    for keyframe, data in zip(chosen, workshop.pictures(chosen), strict=True):
+        (folder / picture_name(keyframe)).write_bytes(data)
     if not chosen:
         (folder / "keyframes").rmdir()
     return chosen

@@ -157,12 +157,12 @@ def make_clip(
         bounds = _media_bounds(asked, inside, spans, margin_ms)
         result = _cut(source, bounds, work / f"{stem}.mp4", index)
         at_ms = _to_media(max(asked.start_ms, inside[0].start_ms), inside[0])
-        shown = _picture(source, at_ms, index, work / f"{stem}.jpg") if result.has_video else None
+        shown = _picture(source, at_ms, index, result, work / f"{stem}.jpg")
         _write_words(transcript, spans, result, work / f"{stem}.srt")
         about = {"broadcast_id": broadcast_id, "claim_id": claim_id, "margin_ms": margin_ms}
         about |= _origin(recording, result, spans, clock_map)
         about |= _gaps(asked, inside, spans, recording, result)
-        picture = None if shown is None else _moment(shown, spans, clock_map)
+        picture = None if shown is None else moment_of(shown, spans, clock_map)
         clip = _publish(work, out_dir, stem, _info(about, asked, picture, work))
         return clip.model_copy(update={"packets": result.packets})
 
@@ -287,7 +287,8 @@ def _to_timeline(media_ms: int, spans: Sequence[ClockSpan]) -> int:
     return span.start_ms + media_ms - span.media_start_ms
 
 
-def _moment(media_ms: int, spans: Sequence[ClockSpan], clock_map: ClockMap) -> Moment:
+def moment_of(media_ms: int, spans: Sequence[ClockSpan], clock_map: ClockMap) -> Moment:
+    """A media instant of one recording on all three clocks; ``spans`` are that recording's."""
     at_ms = _to_timeline(media_ms, spans)
     span = min(spans, key=lambda s: max(s.start_ms - at_ms, at_ms - s.end_ms, 0))
     wall = None
@@ -314,8 +315,8 @@ def _origin(
         "recording_sha256": recording.sha256,
         "merkle_root": recording.merkle_root,
         "file_name": recording.file_name,
-        "start": _moment(result.media_start_ms, spans, clock_map),
-        "end": _moment(result.media_end_ms, spans, clock_map),
+        "start": moment_of(result.media_start_ms, spans, clock_map),
+        "end": moment_of(result.media_end_ms, spans, clock_map),
         "source_ranges": _ranges(recording, result),
         "coded_anew": result.coded_anew,
         "tools": {"replay-evidence": VERSION, **media.library_versions()},
@@ -356,7 +357,20 @@ def _ranges(recording: Recording, result: media.CutResult) -> tuple[ByteRange, .
     )
 
 
-def _picture(source: media.MediaSource, media_ms: int, index: PacketIndex | None, out: Path) -> int:
-    picture = media.picture_at(source, media_ms=media_ms, index=index)
+def _picture(
+    source: media.MediaSource,
+    media_ms: int,
+    index: PacketIndex | None,
+    made: media.CutResult,
+    out: Path,
+) -> int | None:
+    """The picture at an instant, out of the clip where it holds the recording's own packets."""
+    if not made.has_video:
+        return None
+    zero_ms = 0
+    if index is not None and index.packets and not made.coded_anew:
+        source = media.MediaSource((made.path,), "mp4", made.path.name)
+        zero_ms, index = made.media_start_ms, None
+    picture = media.picture_at(source, media_ms=media_ms - zero_ms, index=index)
     out.write_bytes(media.jpeg_bytes(picture.bgr))
-    return picture.media_ms
+    return picture.media_ms + zero_ms

@@ -3,13 +3,19 @@
 Each workspace is a writer with a chain of its own in each broadcast, so that nothing races for
 a next number: event ``n`` names the SHA-256 of event ``n - 1``. ``ingested`` events stand apart
 (one a revision, written before any chain); they hold the recordings' hashes and roots.
+
+    <prefix>/custody/<writer>-e000001.json      one event
+    <prefix>/custody-roll/000001-<hash>.json    copies of so many events in one object
+
+A bundle needs all of them, and reads the newest roll instead of each. What counts is the event; that
+the copies are true is checked with the rest.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -21,6 +27,9 @@ from pipeline.timeline import utc_ms
 
 _NUMBERED = re.compile(r"(?P<writer>.+)-e(?P<number>\d{6})")
 _TRIES = 50
+_ROLL_ALWAYS = 64
+_ROLL_EVERY = 8
+"""After so many events a roll is written with every eighth only: it grows with each."""
 
 
 class Event(NamedTuple):
@@ -57,9 +66,23 @@ def events_of(store: ObjectStore, prefix: str) -> list[Event]:
         UnknownFormat: an event is no JSON object.
     """
     keys = [stat.key for stat in store.list(f"{prefix}/custody/")]
-    found = [_event(key, store.read(key)) for key in keys]
+    return _in_order(_event(key, store.read(key)) for key in keys)
+
+
+def rolled_events(store: ObjectStore, prefix: str) -> list[Event]:
+    """The same from the newest roll, and one by one only what it does not hold.
+
+    Raises:
+        UnknownFormat: an event or the roll cannot be read.
+    """
+    known = {event.name: event for event in _newest_roll(store, prefix)}
+    keys = [stat.key for stat in store.list(f"{prefix}/custody/")]
+    return _in_order(known.get(_name(key)) or _event(key, store.read(key)) for key in keys)
+
+
+def _in_order(events: Iterable[Event]) -> list[Event]:
     return sorted(
-        found, key=lambda event: (_NUMBERED.fullmatch(event.name) is not None, event.name)
+        events, key=lambda event: (_NUMBERED.fullmatch(event.name) is not None, event.name)
     )
 
 
@@ -68,8 +91,40 @@ def _event(key: str, data: bytes) -> Event:
         body = json.loads(data)
     except ValueError as error:
         raise UnknownFormat(f"{key}: is no custody event") from error
-    name = key.rpartition("/")[2].removesuffix(".json")
-    return Event(name, body if isinstance(body, dict) else {}, data)
+    return Event(_name(key), body if isinstance(body, dict) else {}, data)
+
+
+def _name(key: str) -> str:
+    return key.rpartition("/")[2].removesuffix(".json")
+
+
+def _newest_roll(store: ObjectStore, prefix: str) -> list[Event]:
+    keys = [stat.key for stat in store.list(f"{prefix}/custody-roll/")]
+    if not keys:
+        return []
+    try:
+        rows = json.loads(store.read(max(keys)))["events"]
+        return [Event(row["name"], row["body"], canonical_bytes(row["body"])) for row in rows]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnknownFormat(f"{max(keys)}: is no roll of custody events") from error
+
+
+def roll_up(store: ObjectStore, prefix: str, *, retain_until: datetime | None = None) -> None:
+    """See that the newest roll holds every event there is."""
+    events = rolled_events(store, prefix)
+    if len(events) > len(_newest_roll(store, prefix)):
+        _roll(store, prefix, events, retain_until)
+
+
+def _roll(
+    store: ObjectStore, prefix: str, events: Sequence[Event], retain_until: datetime | None
+) -> None:
+    if len(events) > _ROLL_ALWAYS and len(events) % _ROLL_EVERY:
+        return
+    rows = [{"name": event.name, "body": event.body} for event in events]
+    body = canonical_bytes({"schema_version": 1, "events": rows})
+    key = f"{prefix}/custody-roll/{len(events):06d}-{sha256_hex(body)[:16]}.json"
+    store.put_if_absent(key, body, retain_until=retain_until)
 
 
 def record(
@@ -88,7 +143,8 @@ def record(
         SourceError: the store could not take it.
     """
     for _ in range(_TRIES):
-        last = _last(archive.store, state.prefix, writer)
+        events = rolled_events(archive.store, state.prefix)
+        last = next((e for e in reversed(events) if _writer(e) == writer), None)
         number = 1 if last is None else int(last.body["number"]) + 1
         body = {
             "schema_version": 1,
@@ -102,18 +158,12 @@ def record(
             "broadcast_id": state.revision.broadcast.broadcast_id,
             "about": dict(about),
         }
-        key = f"{state.prefix}/custody/{writer}-e{number:06d}.json"
-        if archive.store.put_if_absent(key, canonical_bytes(body), retain_until=retain_until):
-            return f"{writer}-e{number:06d}"
+        made = Event(f"{writer}-e{number:06d}", body, canonical_bytes(body))
+        key = f"{state.prefix}/custody/{made.name}.json"
+        if archive.store.put_if_absent(key, made.data, retain_until=retain_until):
+            _roll(archive.store, state.prefix, _in_order([*events, made]), retain_until)
+            return made.name
     raise EvidenceError("the custody chain is being written by others", hint="try again")
-
-
-def _last(store: ObjectStore, prefix: str, writer: str) -> Event | None:
-    """A writer's newest event: one listing and one read, however long the chain is."""
-    keys = [s.key for s in store.list(f"{prefix}/custody/{writer}-e")]
-    if not keys:
-        return None
-    return _event(max(keys), store.read(max(keys)))
 
 
 def _writer(event: Event) -> str:
@@ -138,6 +188,7 @@ def check(archive: Archive, state: State, *, deep: bool) -> Checked:
     for writer in writers:
         faults += _chain_faults([event for event in events if _writer(event) == writer])
     faults += _recording_faults(events, state)
+    faults += _roll_faults(archive.store, state.prefix, events)
     if deep:
         faults += _stored_faults(archive, state)
     recordings = len(state.revision.recordings)
@@ -176,6 +227,16 @@ def _recording_faults(events: list[Event], state: State) -> list[Fault]:
         Fault(recording.file_name, "root", "no event took this recording's hash and root")
         for recording in state.revision.recordings
         if (recording.sha256, recording.merkle_root) not in taken
+    ]
+
+
+def _roll_faults(store: ObjectStore, prefix: str, events: list[Event]) -> list[Fault]:
+    """Copies in the newest roll that are not the events themselves."""
+    there = {event.name: event.data for event in events}
+    return [
+        Fault(copy.name, "roll", "its copy in the roll is not the event")
+        for copy in _newest_roll(store, prefix)
+        if there.get(copy.name) != copy.data
     ]
 
 

@@ -2,6 +2,8 @@
 
     custody-log/000001.json      {"head": {…, root, previous}, "events": [[key, leaf hash], …]}
     custody-log/000001-1.tsr     reply of the first authority over the head; its request: .tsq
+    custody-log/000001-filed1    its proofs lie with their broadcasts, with so many tokens
+    <prefix>/logged/000001.json  proofs that a broadcast's ingest is in the log, with heads and tokens
 
 Each entry is a Merkle tree (RFC 6962) over the events that no earlier entry holds, and names the
 SHA-256 of the head before it. So one token an hour shows of every recording taken in since then
@@ -10,6 +12,7 @@ that its hash and root existed, and nothing behind it can be taken out unseen.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -26,6 +29,7 @@ from pipeline.settings import SealSettings
 PREFIX = "custody-log/"
 _ENTRY = re.compile(r"custody-log/\d{6}\.json")
 _TRIES = 20
+_INGESTED = "-ingested.json"
 
 
 class Entry(NamedTuple):
@@ -78,10 +82,11 @@ def gather(archive: Archive, settings: SealSettings, *, writer: str, now_utc_ms:
     stamped: list[str] = []
     refused: list[Refusal] = []
     log = list(entries(archive.store))
+    held = {stat.key for stat in archive.store.list(PREFIX)}
     for entry in log:
         for number, authority in enumerate(settings.authorities[:9], 1):
             place = f"{entry.stem}-{number}"
-            if archive.store.stat(f"{place}.tsr") is not None:
+            if f"{place}.tsr" in held:
                 continue
             one = stamp_of(
                 canonical_bytes(entry.head), authority, timeout_s=settings.authority_timeout_s
@@ -90,7 +95,9 @@ def gather(archive: Archive, settings: SealSettings, *, writer: str, now_utc_ms:
                 refused.append(one)
             elif archive.store.put_if_absent(f"{place}.tsq", one.query):
                 archive.store.put_if_absent(f"{place}.tsr", one.reply)
+                held.add(f"{place}.tsr")
                 stamped.append(authority.name)
+        _file(archive.store, entry, held)
     return Gathered(len(log), added, tuple(stamped), tuple(refused))
 
 
@@ -119,31 +126,74 @@ def _append(archive: Archive, *, writer: str, now_utc_ms: int) -> int:
     raise EvidenceError("the custody log is being written by others", hint="try again")
 
 
-# --- into bundles ---------------------------------------------------------------------------------
+# --- to the broadcasts, and from there into bundles -----------------------------------------------
+
+
+def _file(store: ObjectStore, entry: Entry, held: set[str]) -> None:
+    """Put an entry's proofs beside the broadcasts they are about, once for each new token."""
+    tokens = sum(key.startswith(f"{entry.stem}-") and key.endswith(".tsr") for key in held)
+    marker = f"{entry.stem}-filed{tokens}"
+    if marker in held:
+        return
+    files: dict[str, bytes] = {}
+    for prefix, rows in _proofs(store, entry, files).items():
+        number, known, kept = _filed(store, prefix)
+        named = {row["event"] for row in rows}
+        rows = [*(row for row in known if row["event"] not in named), *rows]
+        told = {n: base64.b64encode(data).decode("ascii") for n, data in (kept | files).items()}
+        body = canonical_bytes({"schema_version": 1, "rows": rows, "files": told})
+        store.put_if_absent(f"{prefix}/logged/{number + 1:06d}.json", body)
+    store.put_if_absent(marker, b"")
+
+
+def _proofs(
+    store: ObjectStore, entry: Entry, files: dict[str, bytes]
+) -> dict[str, list[dict[str, Any]]]:
+    """By broadcast, proofs that its ``ingested`` events are in the entry; what they name."""
+    leaves = [bytes.fromhex(leaf) for _, leaf in entry.events]
+    name = f"custody/log-{entry.head['number']:06d}"
+    tokens: list[str] | None = None
+    found: dict[str, list[dict[str, Any]]] = {}
+    for index, (key, _) in enumerate(entry.events):
+        prefix, _, event = key.partition("/custody/")
+        if not event.endswith(_INGESTED):
+            continue
+        if tokens is None:
+            files[f"{name}.json"] = canonical_bytes(entry.head)
+            tokens = _tokens(store, entry, name, files)
+        path = [side.hex() for side in inclusion_proof(leaves, index)]
+        row = {"event": event.removesuffix(".json"), "head": f"{name}.json", "index": index}
+        found.setdefault(prefix, []).append(row | {"path": path, "tokens": tokens})
+    return found
+
+
+def _filed(store: ObjectStore, prefix: str) -> tuple[int, list[dict[str, Any]], dict[str, bytes]]:
+    """What was filed with a broadcast last: its number, rows and files."""
+    keys = [stat.key for stat in store.list(f"{prefix}/logged/")]
+    if not keys:
+        return 0, [], {}
+    try:
+        body = json.loads(store.read(max(keys)))
+        files = {name: base64.b64decode(data) for name, data in body["files"].items()}
+        return int(max(keys)[-11:-5]), body["rows"], files
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnknownFormat(f"{max(keys)}: holds no proofs of the custody log") from error
 
 
 def rows_of(
     store: ObjectStore, prefix: str, events: Sequence[Event]
 ) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
-    """Proofs that a broadcast's ``ingested`` events are in the log, and the files they name."""
-    wanted = {f"{prefix}/custody/{e.name}.json": e for e in events if _is_ingest(e)}
-    rows: list[dict[str, Any]] = []
-    files: dict[str, bytes] = {}
-    for entry in entries(store):
-        leaves = [bytes.fromhex(leaf) for _, leaf in entry.events]
-        for index, (key, _) in enumerate(entry.events):
-            if key in wanted:
-                name = f"custody/log-{entry.head['number']:06d}"
-                files[f"{name}.json"] = canonical_bytes(entry.head)
-                tokens = _tokens(store, entry, name, files)
-                path = [side.hex() for side in inclusion_proof(leaves, index)]
-                row = {"event": wanted[key].name, "head": f"{name}.json", "index": index}
-                rows.append(row | {"path": path, "tokens": tokens})
-    return rows, files
+    """Proofs that a broadcast's ``ingested`` events are in the log, and the files they name.
 
-
-def _is_ingest(event: Event) -> bool:
-    return event.body.get("event") == "ingested"
+    Raises:
+        UnknownFormat: what was filed with the broadcast cannot be read.
+    """
+    names = {event.name for event in events}
+    _, filed, files = _filed(store, prefix)
+    rows = [row for row in filed if row["event"] in names]
+    wanted = {row["head"] for row in rows} | {token for row in rows for token in row["tokens"]}
+    wanted |= {f"{token[:-1]}q" for row in rows for token in row["tokens"]}
+    return rows, {name: data for name, data in files.items() if name in wanted}
 
 
 def _tokens(store: ObjectStore, entry: Entry, name: str, files: dict[str, bytes]) -> list[str]:

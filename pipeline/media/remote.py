@@ -2,7 +2,8 @@
 
 What a container needs beside the span (headers, an index, the first packets that set the clock)
 is read in blocks once and kept under the part's hash; the bytes of the span are one read an
-object. Everything is the recording's own bytes, so a clip is the same as from the whole file.
+object. Where the sidecar lists the packets nothing but the span is read. Everything is the
+recording's own bytes, so a clip is the same as from the whole file.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
+from pipeline.errors import ObjectChanged
 from pipeline.media.mux import COPIED
 from pipeline.media.source import MediaSource, source_of
 from pipeline.model import PacketIndex, Recording, RecordingPart
 from pipeline.ports import ObjectStore
+from pipeline.provenance import sha256_hex
 
 _BLOCK_BYTES = 256 << 10
 _EDGE_BYTES = 64 << 10
@@ -44,7 +47,6 @@ class RemotePart:
         *,
         span: tuple[int, int] | None,
         blocks: Path,
-        spool: IO[bytes],
         free: tuple[int, int] | None = None,
     ) -> None:
         self.name = part.name
@@ -52,11 +54,10 @@ class RemotePart:
         self._part = part
         self._span = span
         self._blocks = blocks / part.sha256
-        self._spool = spool
+        self._spool: IO[bytes] | None = None
         self._free = free
         self._size = part.size_bytes if free is None or span is None else span[1]
         self._etag = ""
-        self._fetched = False
 
     def stat(self) -> _Stat:
         """Its size; what lies behind the span of a fragmented MP4 is left out."""
@@ -87,28 +88,61 @@ class RemotePart:
 
     def _of_span(self, at: int, size: int) -> bytes:
         assert self._span is not None  # noqa: S101
-        if not self._fetched:
+        if self._spool is None:
+            self._spool = tempfile.TemporaryFile(dir=self._blocks.parent)  # noqa: SIM115
             self._spool.write(self._get(*self._span))
-            self._fetched = True
         self._spool.seek(at - self._span[0])
         return self._spool.read(size)
+
+    def close(self) -> None:
+        """Drop the bytes of the span."""
+        if self._spool is not None:
+            self._spool.close()
+
+    def fetch(self, low: int, high: int) -> bytes:
+        """The bytes of a range: one request, and only of the version that is known.
+
+        Which version is remembered beside the blocks. Where it has changed, the new one is
+        taken: whoever asks compares the bytes with the hashes taken at ingest.
+        """
+        try:
+            return self._get(low, high)
+        except ObjectChanged:
+            self._etag = ""
+            self._known.unlink(missing_ok=True)
+            return self._get(low, high)
+
+    @property
+    def _known(self) -> Path:
+        return self._blocks / f"etag-{sha256_hex(self._part.key.encode())[:16]}"
+
+    def _version(self) -> str:
+        if not self._etag and self._known.exists():
+            self._etag = self._known.read_text()
+        if not self._etag:
+            found = self._store.stat(self._part.key)
+            self._etag = found.etag if found is not None else ""
+            _kept(self._known, self._etag.encode())
+        return self._etag
 
     def _block(self, number: int) -> bytes:
         place = self._blocks / f"{number:08d}"
         if not place.exists():
             start = number * _BLOCK_BYTES
             data = self._get(start, min(start + _BLOCK_BYTES, self._part.size_bytes))
-            place.parent.mkdir(parents=True, exist_ok=True)
-            draft = place.with_name(f".{place.name}.{os.getpid()}")
-            draft.write_bytes(data)
-            draft.replace(place)
+            _kept(place, data)
         return place.read_bytes()
 
     def _get(self, start: int, end: int) -> bytes:
-        if not self._etag:
-            found = self._store.stat(self._part.key)
-            self._etag = found.etag if found is not None else ""
-        return self._store.read(self._part.key, start=start, end=end, if_match=self._etag)
+        return self._store.read(self._part.key, start=start, end=end, if_match=self._version())
+
+
+def _kept(place: Path, data: bytes) -> None:
+    """Write a small file whole or not at all."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    draft = place.with_name(f".{place.name}.{os.getpid()}")
+    draft.write_bytes(data)
+    draft.replace(place)
 
 
 def _free_box(start: int, end: int, at: int, size: int) -> bytes:
@@ -155,6 +189,8 @@ def can_be_remote(recording: Recording, index: PacketIndex, *, span_ms: tuple[in
     copied = COPIED["video"] | COPIED["audio"]
     if any(s.kind != "other" and s.codec not in copied for s in recording.streams):
         return False
+    if index.packets:
+        return True
     jumps = any(jump <= span_ms[1] for jump in index.discontinuities_ms)
     return bool(index.gops) and not (jumps and recording.container in _BY_BYTES)
 
@@ -178,11 +214,35 @@ def remote_source(
     with ExitStack() as stack:
         parts: list[Any] = []
         for number, part in enumerate(recording.parts):
-            span, spool = spans.get(number), stack.enter_context(tempfile.TemporaryFile(dir=cache))
+            span = spans.get(number)
             free = _free(index, span)
-            parts.append(RemotePart(store, part, span=span, blocks=cache, spool=spool, free=free))
-        found = cast(Sequence[Path], parts)
-        yield source_of(found, container=recording.container, file_name=recording.file_name)
+            parts.append(RemotePart(store, part, span=span, blocks=cache, free=free))
+            stack.callback(parts[-1].close)
+        found = cast(tuple[Path, ...], tuple(parts))
+        if index.packets:  # cut from the list: what the container says is not needed
+            yield MediaSource(found, recording.container, recording.file_name)
+        else:
+            yield source_of(found, container=recording.container, file_name=recording.file_name)
+
+
+@contextmanager
+def whole_source(
+    store: ObjectStore, *, key: str, sha256: str, size_bytes: int, cache: Path
+) -> Iterator[MediaSource]:
+    """A stored MP4 read in blocks where it is looked at, or as it lies on this disk.
+
+    Raises:
+        ObjectMissing, ObjectChanged, StoreUnavailable: while it is read.
+    """
+    name = key.rpartition("/")[2]
+    local = store.local_path(key)
+    if local is not None:
+        yield source_of([local], container="mp4", file_name=name)
+        return
+    cache.mkdir(parents=True, exist_ok=True)
+    part = RecordingPart(name=name, key=key, size_bytes=size_bytes, sha256=sha256)
+    found: Any = RemotePart(store, part, span=None, blocks=cache)
+    yield source_of([found], container="mp4", file_name=name)
 
 
 def _free(index: PacketIndex, span: tuple[int, int] | None) -> tuple[int, int] | None:

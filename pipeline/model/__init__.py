@@ -36,6 +36,7 @@ from pipeline.model.media import (
     Recording,
     RecordingPart,
     StreamInfo,
+    ViewingProxy,
 )
 from pipeline.model.order import Candidate, Dossier, Moment, Order, Standing, Verdict
 from pipeline.model.screen import (
@@ -106,5 +107,6 @@ __all__ = [
     "Value",
     "Verdict",
     "Verification",
+    "ViewingProxy",
     "Window",
 ]

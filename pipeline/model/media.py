@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from pipeline.model.base import Frozen
 from pipeline.timeline import Span
 
@@ -103,6 +105,27 @@ class RecordingPart(Frozen):
     """Where the part begins in the recording's media time."""
 
 
+class ViewingProxy(Frozen):
+    """A recording once more, small, coded anew: for looking at, never evidence."""
+
+    recording_id: str
+    """Of which recording."""
+    recording_sha256: str
+    """Hash of that recording."""
+    key: str
+    """Key of the MP4 in the object store."""
+    sha256: str
+    """Of the MP4."""
+    size_bytes: int
+    """Bytes."""
+    media_start_ms: int
+    """The recording's media time at the MP4's zero."""
+    width_px: int
+    """0 without pictures."""
+    height_px: int
+    """0 without pictures."""
+
+
 class ClockSpan(Frozen):
     """A continuous span of one recording, tied to the timeline and to wall-clock time."""
 
@@ -189,6 +212,13 @@ class PacketIndex(Frozen):
     """Media times at which clocks or bytes jump."""
     leaves: tuple[tuple[int, int, int, str], ...] = ()
     """Merkle leaves: ``(part, byte_start, byte_end, RFC 6962 leaf hash hex)``, covering every byte."""
+    init: str = ""
+    """Base64 of what stands before packets: an MP4 without media that describes the streams, or the
+    program tables of an MPEG-TS; empty: packets are not listed."""
+    transport: bool = False
+    """The listed packets lie in MPEG-TS packets, not in one piece."""
+    packets: tuple[bytes, ...] = Field(default=(), exclude=True)
+    """The packets of each group (``media/packed.py``): a table of its own in the sidecar's pack."""
 
 
 Recording.model_rebuild()

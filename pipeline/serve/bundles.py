@@ -21,7 +21,7 @@ from pipeline.evidence.verify_bundle import TRUST_FORMAT, VERSION
 from pipeline.evidence.verify_bundle import __file__ as script_file
 from pipeline.model import Claim, ClaimSet, Dossier, Keyframe, PacketIndex
 from pipeline.outputs import sidecar_of
-from pipeline.packs import parse_pack, read_record
+from pipeline.packs import parse_pack, read_records
 from pipeline.provenance import sha256_file
 from pipeline.serve.cuts import cut_clip
 from pipeline.serve.service import Service
@@ -39,15 +39,16 @@ def bundle_claim(works: Service, claim_id: str, *, out: Path) -> Sealed:
     Raises:
         NotFound, InputError, ConfigError, IntegrityError, SourceError, MediaError.
     """
-    prefix, claim = works.claim(claim_id)
-    state = works.app.archive.state_at(prefix)
-    subject = _subject(works.app, state, asked=(claim,), sku_id=claim.sku_id)
+    once = Service(works.app.glancing())
+    prefix, claim = once.claim(claim_id)
+    state = once.app.archive.state_at(prefix)
+    subject = _subject(once.app, state, asked=(claim,), sku_id=claim.sku_id)
     if claim.claim_id not in {c.claim_id for c in subject.claims.claims}:
         raise NotFound(
             f"claim {claim_id!r} is of an older release of its broadcast",
             hint="seal the claim of the current release: `evidence claims BROADCAST`",
         )
-    return _sealed(works, subject, out=out, name=safe_name(claim.claim_id))
+    return _sealed(once.app, subject, out=out, name=safe_name(claim.claim_id))
 
 
 def bundle_order(works: Service, dossier: Dossier, *, out: Path) -> Sealed:
@@ -61,13 +62,12 @@ def bundle_order(works: Service, dossier: Dossier, *, out: Path) -> Sealed:
             f"order {dossier.order_id!r}: no broadcast is known, so there is nothing to seal",
             hint="process the broadcast it came from",
         )
-    state = works.app.archive.state(dossier.broadcast_id)
+    app = works.app.glancing()
+    state = app.archive.state(dossier.broadcast_id)
     asked = tuple(moment.claim for moment in dossier.moments)
-    subject = _subject(
-        works.app, state, asked=asked, sku_id=dossier.sku_id or None, dossiers=(dossier,)
-    )
+    subject = _subject(app, state, asked=asked, sku_id=dossier.sku_id or None, dossiers=(dossier,))
     name = f"order-{safe_name(dossier.order_id)}"
-    return _sealed(works, subject, out=out, name=name, orders=(dossier.order_id,))
+    return _sealed(app, subject, out=out, name=name, orders=(dossier.order_id,))
 
 
 def _subject(
@@ -99,15 +99,16 @@ def _indexes(app: Application, state: State) -> tuple[PacketIndex, ...]:
 
 
 def _sealed(
-    works: Service, subject: Subject, *, out: Path, name: str, orders: Sequence[str] = ()
+    app: Application, subject: Subject, *, out: Path, name: str, orders: Sequence[str] = ()
 ) -> Sealed:
-    app, state = works.app, subject.state
-    events = custody.events_of(app.store, state.prefix)
+    """``app`` looks at the store once: what was listed is not listed again."""
+    state = subject.state
+    events = custody.rolled_events(app.store, state.prefix)
     log, files = custody_log.rows_of(app.store, state.prefix, events)
     workshop = Workshop(
         store=app.store,
         cut=_cutter(app, subject),
-        picture=_pictures(app, subject),
+        pictures=_pictures(app, subject),
         custody=custody.extract(state, events, log),
         files=files,
         signer=signer_of(app.settings.seal, app.keys / "signing"),
@@ -120,14 +121,18 @@ def _sealed(
     return made
 
 
-def _pictures(app: Application, subject: Subject) -> Callable[[Keyframe], bytes]:
-    def picture(keyframe: Keyframe) -> bytes:
+def _pictures(
+    app: Application, subject: Subject
+) -> Callable[[Sequence[Keyframe]], Sequence[bytes]]:
+    def pictures(keyframes: Sequence[Keyframe]) -> Sequence[bytes]:
         seen = subject.state.output("keyframes")
-        if seen is None:
-            raise NotFound(f"{subject.broadcast_id}: no pictures")
-        return read_record(app.store, seen.key, table="images", number=keyframe.image)
+        if seen is None or not keyframes:
+            return []
+        numbers = [keyframe.image for keyframe in keyframes]
+        size = seen.size_bytes
+        return read_records(app.store, seen.key, table="images", numbers=numbers, size_bytes=size)
 
-    return picture
+    return pictures
 
 
 def _cutter(app: Application, subject: Subject) -> Callable[[Span, str, Path], Clip]:
@@ -182,7 +187,8 @@ def note_clip(works: Service, clip: Clip) -> None:
     """Add to the broadcast's custody that a clip was taken out."""
     name = clip.video.name
     about = {"clip": name, "sha256": clip.info.files[name], "claim_id": clip.info.claim_id}
-    note(works.app, works.app.archive.state(clip.info.broadcast_id), "exported", about=about)
+    once = works.app.glancing()
+    note(once, once.archive.state(clip.info.broadcast_id), "exported", about=about)
 
 
 def _instant(at_utc_ms: int) -> datetime:

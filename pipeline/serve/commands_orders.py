@@ -92,13 +92,15 @@ def order_command(
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import dossier_text, say
     from pipeline.serve.restores import bundle_or_away
+    from pipeline.serve.service import Service
 
     if not order_ids and file is None:
         raise click.UsageError("name at least one order id, or a file with --file")
     works = service(workspace)
     for order in [*order_ids, *(asked_orders(file) if file else ())]:
-        dossier, recording = works.answered(order)
-        sealed = bundle_or_away(works, dossier, out=bundles) if bundles else None
+        once = Service(works.app.glancing())
+        dossier, recording = once.answered(order)
+        sealed = bundle_or_away(once, dossier, out=bundles) if bundles else None
         if as_json:
             covered = dossier.coverage.model_dump(mode="json")
             shown = dossier.model_dump(mode="json")

@@ -98,5 +98,8 @@ def tell_away(away: Away) -> None:
     from pipeline.serve.render import clean, note, say
 
     say(away.recording.sentence[language(None)])
+    for one in away.viewing:
+        say(str(one.video))
+        note(clean(one.info.said[language(None)]))
     if away.recording.state == "cold":
         note(f"ask for it: evidence restore {clean(away.recording.broadcast_id)}")

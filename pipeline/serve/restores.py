@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline import runner
 from pipeline.archive import State
 from pipeline.errors import NotFound, ObjectArchived
 from pipeline.evidence import cold
 from pipeline.evidence.cold import Availability
-from pipeline.model import Dossier, Frozen
+from pipeline.evidence.proxies import Viewing, Wanted, viewing_clip
+from pipeline.model import Claim, Dossier, Frozen
 from pipeline.ports import Tier
 from pipeline.serve.bundles import bundle_claim, bundle_order, note
-from pipeline.serve.service import Service
+from pipeline.serve.service import Service, recording_of
 
 if TYPE_CHECKING:
     from pipeline.evidence.clip import Clip
@@ -31,22 +33,13 @@ class Restore(Frozen):
     """How it stands now."""
 
 
-class Viewing(Frozen):
-    """Files of a viewing copy."""
-
-    video: Path
-    """MP4."""
-    sidecar: Path
-    """JSON: what it is, and where it comes from."""
-
-
 class Away(Frozen):
     """What is answered instead of a clip or a bundle while the recording is archived."""
 
     recording: Availability
     """Its state, and when it can be read."""
-    viewing: Viewing | None = None
-    """A copy to look at meanwhile, which is no evidence; null where none was made."""
+    viewing: tuple[Viewing, ...] = ()
+    """Copies to look at meanwhile, which are no evidence; empty where none were made."""
 
 
 def restore(works: Service, broadcast_id: str, *, days: int, tier: Tier) -> Restore:
@@ -122,10 +115,12 @@ def clip_or_away(
         return works.clip_span(subject, span=span, out=out, margin_ms=margin_ms)
     except ObjectArchived:
         once = Service(works.app.glancing())
+        margin = works.app.settings.clip.margin_ms if margin_ms is None else margin_ms
         if span is not None:
-            return away(once, once.app.archive.state(subject))
-        prefix, _ = once.claim(subject)
-        return away(once, once.app.archive.state_at(prefix))
+            wanted = Wanted(span, margin, f"{subject}-{span[0]}-{span[1]}")
+            return away(once, once.app.archive.state(subject), [wanted], out=out)
+        prefix, claim = once.claim(subject)
+        return away(once, once.app.archive.state_at(prefix), [wanted_of(claim, margin)], out=out)
 
 
 def bundle_or_away(works: Service, about: str | Dossier, *, out: Path) -> Sealed | Away:
@@ -136,11 +131,36 @@ def bundle_or_away(works: Service, about: str | Dossier, *, out: Path) -> Sealed
         return bundle_order(works, about, out=out)
     except ObjectArchived:
         once = Service(works.app.glancing())
+        margin = works.app.settings.clip.margin_ms
         if isinstance(about, str):
-            return away(once, once.app.archive.state_at(once.claim(about)[0]))
-        return away(once, once.app.archive.state(about.broadcast_id))
+            prefix, claim = once.claim(about)
+            state = once.app.archive.state_at(prefix)
+            return away(once, state, [wanted_of(claim, margin)], out=out)
+        wanted = [wanted_of(moment.claim, margin) for moment in about.moments]
+        return away(once, once.app.archive.state(about.broadcast_id), wanted, out=out)
 
 
-def away(works: Service, state: State) -> Away:
-    """What is answered for a broadcast whose recording is archived."""
-    return Away(recording=cold.availability(works.app.store, state))
+def away(works: Service, state: State, wanted: Sequence[Wanted], *, out: Path | None) -> Away:
+    """What is answered for a broadcast whose recording is archived, with viewing copies."""
+    app = works.app
+    transcript = runner.parts_of(app, state, screen=False).transcript if wanted else None
+    copies = (
+        viewing_clip(
+            app.archive,
+            state,
+            one,
+            number=recording_of(state.revision, one.span_ms),
+            transcript=transcript,
+            out_dir=out or app.clips,
+            cache=app.scratch / "ranges",
+        )
+        for one in wanted
+    )
+    recording = cold.availability(app.store, state)
+    return Away(recording=recording, viewing=tuple(one for one in copies if one is not None))
+
+
+def wanted_of(claim: Claim, margin_ms: int) -> Wanted:
+    """A claim's span, to be seen."""
+    span = (claim.start_ms, max(claim.end_ms, claim.start_ms + 1))
+    return Wanted(span, margin_ms, claim.claim_id, claim.claim_id)

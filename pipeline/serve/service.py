@@ -143,14 +143,15 @@ class Service:
         prefix, claim = once.claim(claim_id)
         span = (claim.start_ms, claim.end_ms)
         state = once.app.archive.state_at(prefix)
-        return self._cut(state, span=span, out=out, margin_ms=margin_ms, claim_id=claim_id)
+        return once._cut(state, span=span, out=out, margin_ms=margin_ms, claim_id=claim_id)
 
     def clip_span(
         self, broadcast_id: str, *, span: tuple[int, int], out: Path | None, margin_ms: int | None
     ) -> Clip:
         """The clip of a time range of a broadcast's timeline."""
-        state = self.app.glancing().archive.state(broadcast_id)
-        return self.cut(state, span=span, out=out, margin_ms=margin_ms)
+        once = Service(self.app.glancing())
+        state = once.app.archive.state(broadcast_id)
+        return once.cut(state, span=span, out=out, margin_ms=margin_ms)
 
     def cut(
         self, state: State, *, span: tuple[int, int], out: Path | None, margin_ms: int | None
@@ -175,7 +176,7 @@ class Service:
                 f"a clip from {span[0]} to {span[1]} ms cannot be cut",
                 hint=f"give a range that begins before it ends, at most {settings.max_ms} ms long",
             )
-        number = _recording_of(revision, span)
+        number = recording_of(revision, span)
         return cut_clip(
             self.app.context(),
             revision,
@@ -335,7 +336,7 @@ def _packets(app: Application, state: State, number: int) -> PacketIndex | None:
     return sidecar_of(parse_pack(app.archive.pack(output), name=output.key))[number]
 
 
-def _recording_of(revision: Any, span: tuple[int, int]) -> int:
+def recording_of(revision: Any, span: tuple[int, int]) -> int:
     """The recording that holds most of a span.
 
     Raises:

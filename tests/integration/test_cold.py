@@ -59,7 +59,7 @@ def test_a_clip_of_it_is_an_answer_and_no_error(cold: Cellar, tmp_path: Path) ->
     assert done.code == 0, done.err
     assert done.json["video"] is None
     assert done.json["recording"]["state"] == "cold"
-    assert done.json["viewing"] is None
+    assert done.json["viewing"] == []
     span = ["--from", "1", "--to", "3"]
     told = evidence("clip", BROADCAST, *span, "-w", root, "--out", tmp_path)
     assert told.code == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.bootstrap import open_workspace
+from pipeline.errors import IntegrityError
 from pipeline.evidence import custody, custody_log
 from pipeline.evidence.custody_log import log_faults
 from pipeline.evidence.verify_bundle import Asked, verify
@@ -62,12 +63,37 @@ def test_events_follow_each_other_and_alterations_are_found(here: Desk) -> None:
     second = files(here)[1]
     kept = second.read_bytes()
     rewritten(second, kept.replace(b'"n":1', b'"n":7').replace(b'"n":0', b'"n":7'))
-    assert faults(here) == ["chain"]
+    assert faults(here) == ["chain", "roll"]
     rewritten(second, kept + b"\n")
-    assert faults(here) == ["altered", "chain"]
+    assert faults(here) == ["altered", "chain", "roll"]
     rewritten(second, kept)
     second.unlink()
     assert "gap" in faults(here)
+
+
+def test_an_altered_roll_is_found_and_never_sealed(here: Desk, tmp_path: Path) -> None:
+    note(here.app, here.app.archive.state(NAME), "viewed", about={})
+    rolls = sorted((here.app.root / "objects").rglob("custody-roll/*.json"))
+    rolls = [p for p in rolls if ".evidence" not in p.parts]
+    kept = rolls[-1].read_bytes()
+    rewritten(rolls[-1], kept.replace(b'"merkle_root":"', b'"merkle_root":"0'))
+    assert faults(here) == ["roll"]
+    with pytest.raises(IntegrityError):
+        here.seal(tmp_path / "sealed")
+    rewritten(rolls[-1], kept)
+    assert faults(here) == []
+    assert verify(Asked(here.seal(tmp_path / "sealed").folder)).failed == ()
+
+
+def test_a_store_without_rolls_is_read_event_by_event(here: Desk, tmp_path: Path) -> None:
+    note(here.app, here.app.archive.state(NAME), "viewed", about={})
+    for roll in (here.app.root / "objects").rglob("custody-roll/*.json"):
+        roll.chmod(0o600)
+        roll.unlink()
+    state = here.app.archive.state(NAME)
+    assert len(custody.rolled_events(here.app.store, state.prefix)) == 2
+    assert verify(Asked(here.seal(tmp_path).folder)).failed == ()
+    assert faults(here) == []
 
 
 def test_a_recording_altered_in_the_store_is_found(here: Desk) -> None:
@@ -81,7 +107,7 @@ def test_a_recording_altered_in_the_store_is_found(here: Desk) -> None:
 
 def test_without_the_ingest_event_no_root_is_known(here: Desk) -> None:
     files(here)[-1].unlink()
-    assert faults(here) == ["root"]
+    assert faults(here) == ["root", "roll"]
 
 
 def test_many_at_once_make_one_chain(here: Desk) -> None:
