@@ -31,7 +31,9 @@ from pipeline.outputs import sidecar_pack
 from pipeline.provenance import VERSION, content_id, sha256_hex, work_key
 from pipeline.timeline import from_utc_ms, utc_ms
 
-STAGE_VERSION = "1"
+STAGE_VERSION = "2"
+_KNOWN_VERSIONS = (STAGE_VERSION, "1")
+"""Sidecars that can be read; those of the first list no packets."""
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}$")
 
 
@@ -290,9 +292,14 @@ def _keep_sidecar(
     )
 
 
-def sidecar_key(recording_sha256: Sequence[str]) -> str:
+def sidecar_key(recording_sha256: Sequence[str], *, version: str = STAGE_VERSION) -> str:
     """The work key of a broadcast's packet sidecar."""
-    return work_key("ingest", version=STAGE_VERSION, inputs=recording_sha256)
+    return work_key("ingest", version=version, inputs=recording_sha256)
+
+
+def sidecar_keys(recording_sha256: Sequence[str]) -> tuple[str, ...]:
+    """The work keys under which it may lie, best first."""
+    return tuple(sidecar_key(recording_sha256, version=version) for version in _KNOWN_VERSIONS)
 
 
 def _keep_event(

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, UnreadableMedia
 from pipeline.media.clock import to_ms
 from pipeline.media.mux import COPIED, Writer, coded_anew
 from pipeline.media.packets import Kind, Reader, Timed, codecs_of
-from pipeline.media.source import MediaSource
+from pipeline.media.sliced import Slice, loaded, packets_of, sliced
+from pipeline.media.source import MediaSource, source_of
 from pipeline.model import PacketIndex
 from pipeline.provenance import sha256_file
 from pipeline.timeline import clock
@@ -66,6 +67,59 @@ def cut(
         UnreadableMedia: the source cannot be opened.
     """
     _check_span(start_ms, end_ms)
+    found = sliced(index, start_ms=start_ms, end_ms=end_ms) if index is not None else None
+    if index is not None and found is not None and found.entries:
+        try:
+            return _listed(source, index, found, start_ms=start_ms, end_ms=end_ms, out=out)
+        except UnreadableMedia:  # damaged bytes: the demuxer knows ways around them
+            source = source_of(source.parts, container=source.container, file_name=source.file_name)
+    return _read(source, start_ms=start_ms, end_ms=end_ms, out=out, index=index)
+
+
+def _listed(
+    source: MediaSource,
+    index: PacketIndex,
+    found: Slice,
+    *,
+    start_ms: int,
+    end_ms: int,
+    out: Path,
+) -> CutResult:
+    """The clip from the bytes that the sidecar lists; the recording is not opened."""
+    if found.end_us <= start_ms * 1000:
+        raise _nothing(source, start_ms, end_ms)
+    data = loaded(index, found, lambda part, low, high: bytes_of(source.parts[part], low, high))
+    copied = _Copied()
+    copied.ranges = found.ranges
+    part = out.with_name(f".{out.name}.part")
+    try:
+        with (
+            packets_of(index, found, data, name=source.file_name) as packets,
+            Writer(part, start_us=found.start_us) as writer,
+        ):
+            for timed in packets:
+                copied.take(timed)
+                writer.put(timed)
+        result = _result(part, copied, start_us=found.start_us, end_us=copied.end_us, anew=())
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+    return result._replace(path=out)
+
+
+def bytes_of(part: Path | Any, low: int, high: int) -> bytes:
+    """A range of a part; one request where it lies in a remote store."""
+    if not isinstance(part, Path):
+        return bytes(part.fetch(low, high))
+    with part.open("rb") as file:
+        file.seek(low)
+        return file.read(high - low)
+
+
+def _read(
+    source: MediaSource, *, start_ms: int, end_ms: int, out: Path, index: PacketIndex | None
+) -> CutResult:
+    """The clip by the demuxer, for recordings whose packets are not listed."""
     codecs = codecs_of(source)
     anew = tuple(f"{kind}: {name}" for kind, name in codecs.items() if name not in COPIED[kind])
     kinds: frozenset[Kind] = frozenset({"video" if "video" in codecs else "audio"})
@@ -143,7 +197,15 @@ class _Copied:
         self._open: tuple[int, int] | None = None
         self.end_us = 0
         self.pictures = 0
+        self.ranges: tuple[tuple[int, int, int], ...] = ()
+        """The bytes, one range a part."""
         self.packets: list[tuple[Kind, int, int]] = []
+
+    def take(self, timed: Timed) -> None:
+        """Note a packet of the clip."""
+        self.end_us = max(self.end_us, timed.end_us)
+        self.pictures += timed.kind == "video"
+        self.packets.append((timed.kind, timed.part, timed.byte))
 
     def see(self, timed: Timed, *, chosen: bool) -> None:
         """Note a packet's bytes; in a stream of tags they end where the next one begins."""
@@ -154,9 +216,7 @@ class _Copied:
             self._open = None
         if not chosen:
             return
-        self.end_us = max(self.end_us, timed.end_us)
-        self.pictures += timed.kind == "video"
-        self.packets.append((timed.kind, timed.part, timed.byte))
+        self.take(timed)
         if timed.byte < 0:
             return
         low, high = self._spans.get(timed.part, (timed.byte, 0))
@@ -164,10 +224,10 @@ class _Copied:
         self._spans[timed.part] = (min(low, timed.byte), high)
         self._open = (timed.part, timed.byte)
 
-    @property
-    def ranges(self) -> tuple[tuple[int, int, int], ...]:
-        """The bytes, one range a part."""
-        return tuple((part, low, high) for part, (low, high) in sorted(self._spans.items()))
+    def seen(self) -> _Copied:
+        """With the ranges of all that was seen."""
+        self.ranges = tuple((part, low, high) for part, (low, high) in sorted(self._spans.items()))
+        return self
 
 
 def _copy(packets: Iterator[tuple[Timed, bool]], bounds: _Bounds, out: Path) -> _Copied:
@@ -177,14 +237,14 @@ def _copy(packets: Iterator[tuple[Timed, bool]], bounds: _Bounds, out: Path) -> 
             copied.see(timed, chosen=chosen)
             if chosen:
                 writer.put(timed)
-    return copied
+    return copied.seen()
 
 
 def _ranges_only(packets: Iterator[tuple[Timed, bool]]) -> _Copied:
     copied = _Copied()
     for timed, chosen in packets:
         copied.see(timed, chosen=chosen)
-    return copied
+    return copied.seen()
 
 
 def _chosen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from bisect import bisect_right
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from pipeline.media.clock import to_ms
 from pipeline.media.holes import HoleFinder, joined
 from pipeline.media.layout import Layout, layout_of
 from pipeline.media.leaves import PartHash, hash_part, recording_sha256, root_of
+from pipeline.media.noted import Notes
 from pipeline.media.packets import Kind, Reader, Timed, codec_name, open_first
 from pipeline.media.source import MediaSource, audio_of, video_of
 from pipeline.model import Container, Gop, Hole, PacketIndex, StreamInfo
@@ -66,7 +68,7 @@ def inspect(source: MediaSource) -> Inspection:
     Raises:
         UnreadableMedia: as :func:`probe`.
     """
-    survey = _Survey(source).run()
+    survey = _Survey(source, notes=Notes(source)).run()
     gops, headers = survey.gops(), survey.headers()
     hashes = [
         hash_part(path, part=part, cuts=_cuts(part, gops, headers))
@@ -100,7 +102,11 @@ def _index(
     survey: _Survey, gops: list[Gop], headers: list[Range], hashes: list[PartHash], sha256: str
 ) -> PacketIndex:
     jumps = {to_ms(epoch.at_us) for epoch in survey.reader.clock_now().epochs[1:]}
+    packets = survey.packets()
     return PacketIndex(
+        init=base64.b64encode(survey.notes.init).decode() if survey.notes and packets else "",
+        transport=bool(packets) and survey.notes is not None and survey.notes.transport,
+        packets=packets,
         recording_id=sha256[:16],
         container=survey.source.container,
         init_ranges=tuple(headers),
@@ -138,8 +144,9 @@ class _Group(NamedTuple):
 class _Survey:
     """One pass over the packets."""
 
-    def __init__(self, source: MediaSource) -> None:
+    def __init__(self, source: MediaSource, *, notes: Notes | None = None) -> None:
         self.source = source
+        self.notes = notes
         self.reader = Reader(source)
         self.streams: dict[Kind, _Stream] = {}
         self.groups: list[_Group] = []
@@ -155,12 +162,16 @@ class _Survey:
         """
         with open_first(self.source) as media:
             self._about = _describe(media)
+            if self.notes is not None:
+                self.notes.describe(media)
         self._by = "video" if "video" in self._about else "audio"
         for timed in self.reader:
             if timed.kind not in self.streams:
                 self.streams[timed.kind] = _Stream(timed.kind)
             self.streams[timed.kind].see(timed)
             self._group(timed)
+            if self.notes is not None:
+                self.notes.see(timed, group=len(self.groups) - 1)
         if not self.streams:
             raise UnreadableMedia(
                 f"{self.source.file_name}: it holds no sound and no picture",
@@ -250,6 +261,10 @@ class _Survey:
             first = next((g.byte for g in self.groups if g.part == segment.part), 0)
             result.extend(found or ([(segment.part, 0, first)] if first else []))
         return list(dict.fromkeys(result))
+
+    def packets(self) -> tuple[bytes, ...]:
+        """A record of packets for each group; none where they are not known."""
+        return self.notes.records([g.start_us for g in self.groups]) if self.notes else ()
 
     def gops(self) -> list[Gop]:
         """The groups with their bytes; a group ends where the next one in its part begins."""

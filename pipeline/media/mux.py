@@ -61,7 +61,8 @@ class Writer:
         if timed.packet.dts is None:  # Matroska: known as soon as the re-ordering is
             waiting.append(timed)
             return
-        self._write_all(waiting, timed.dts_us)
+        if waiting:
+            self._write_all(waiting, timed.dts_us)
         self._write(timed, timed.dts_us)
 
     def _open(self, timed: Timed) -> None:

@@ -6,10 +6,18 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
-from pipeline.errors import InputError, NoAudio, NoVideo, OutsideReference, UnreadableMedia
+from pipeline.errors import (
+    HashMismatch,
+    InputError,
+    NoAudio,
+    NoVideo,
+    OutsideReference,
+    UnreadableMedia,
+)
 from pipeline.media.binary import run_ffmpeg
 from pipeline.media.run import (
     RecordingClock,
@@ -452,7 +460,7 @@ def test_same_clip_same_bytes(master: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", tuple(made.FORMS))
 def test_index_changes_nothing_but_the_way(master: Path, tmp_path: Path, form: str) -> None:
     source = open_source(made.contained(master, tmp_path, form))
-    index = inspect(source).sidecar
+    index = inspect(source).sidecar.model_copy(update={"packets": ()})  # as it was before 0.2
     plain = cut(source, start_ms=8_100, end_ms=9_200, out=tmp_path / "a.mp4")
     quick = cut(source, start_ms=8_100, end_ms=9_200, out=tmp_path / "b.mp4", index=index)
     assert quick._replace(path=plain.path) == plain
@@ -460,6 +468,47 @@ def test_index_changes_nothing_but_the_way(master: Path, tmp_path: Path, form: s
     blocks = audio_blocks(source, start_ms=7_500, end_ms=11_000, index=index)
     loud = made.beep_ms(np.concatenate([b.samples for b in blocks]))
     close([n + 7_500 for n in loud], [8, 10])
+
+
+def packets_in(clip: Path) -> dict[str, list[tuple[float, str]]]:
+    """Each stream's packets: clip seconds and what they hold."""
+    found: dict[str, list[tuple[float, str]]] = {"video": [], "audio": []}
+    with av.open(str(clip)) as media:
+        for packet in media.demux():
+            if packet.size:
+                at = round(float(packet.pts * packet.time_base), 2)
+                found[packet.stream.type].append((at, hashlib.sha256(bytes(packet)).hexdigest()))
+    return found
+
+
+@pytest.mark.parametrize("form", tuple(made.FORMS))
+def test_listed_packets_are_those_of_the_demuxer(master: Path, tmp_path: Path, form: str) -> None:
+    source = open_source(made.contained(master, tmp_path, form))
+    index = inspect(source).sidecar
+    assert len(index.packets) == len(index.gops) > 10
+    for start_ms, end_ms in ((0, 900), (3_950, 4_050), (8_100, 9_200), (11_400, 12_000)):
+        span = {"start_ms": start_ms, "end_ms": end_ms}
+        plain = cut(source, out=tmp_path / "a.mp4", **span)  # type: ignore[arg-type]
+        quick = cut(source, out=tmp_path / "b.mp4", index=index, **span)  # type: ignore[arg-type]
+        assert quick.media_start_ms == plain.media_start_ms <= start_ms
+        assert quick.media_end_ms >= end_ms
+        there, here = packets_in(plain.path), packets_in(quick.path)
+        assert here["video"] == there["video"]
+        first = there["audio"].index(here["audio"][0])
+        assert here["audio"] == there["audio"][first : first + len(here["audio"])]
+        sounds = [quick.media_start_ms + at * 1000 for at, _ in here["audio"]]
+        assert min(sounds) <= start_ms + 35  # sound begins up to a packet late in the recording
+        assert max(sounds) + 35 >= end_ms
+
+
+def test_bytes_that_were_not_taken_in_are_no_clip(master: Path, tmp_path: Path) -> None:
+    path = made.contained(master, tmp_path, "mp4")
+    index = inspect(open_source(path)).sidecar
+    data = bytearray(path.read_bytes())
+    data[(index.gops[5].byte_start + index.gops[5].byte_end) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(HashMismatch):
+        cut(open_source(path), start_ms=4_500, end_ms=6_500, out=tmp_path / "a.mp4", index=index)
 
 
 def test_ffmpeg_is_there() -> None:
