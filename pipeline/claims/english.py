@@ -106,7 +106,8 @@ _LENGTHS = (
     ("met", "m"), ("f", "ft"), ("yard", "yd"), ("m", "m"),
 )  # fmt: skip
 _NOTES = {"tenner": "10", "fiver": "5"}
-_MONEY = (("£", "GBP"), ("quid", "GBP"), ("pound", "GBP"), ("€", "EUR"), ("euro", "EUR"))
+_MONEY = (("£", "GBP"), ("quid", "GBP"), ("pound", "GBP"), ("€", "EUR"), ("euro", "EUR"),
+          ("rupee", "INR"), ("rand", "ZAR"), ("naira", "NGN"), ("ringgit", "MYR"))  # fmt: skip
 
 
 def price(found: Said, name: str, setting: Around) -> str:
@@ -313,6 +314,14 @@ def abroad(found: Said, name: str, _: Around) -> str:
     return _DAYS_ABROAD.get(text, text)
 
 
+_NAMED_MONEY = (
+    (r"\brands?\b|\bzar\b", "ZAR"), (r"₹|\brupees?\b|\blakhs?\b|\binr\b", "INR"), (r"₦|\bnaira\b", "NGN"),
+    (r"\bringgit\b", "MYR"), (r"\bdirhams?\b", "AED"),
+)  # fmt: skip
+_DOLLARS = {9.5: "AUD", 10.0: "AUD", 10.5: "AUD", 11.0: "AUD", 12.0: "NZD", 13.0: "NZD"}
+"""Whose dollars a room means, by the hours its clock is ahead."""
+
+
 def currency_of(spoken: str, offset_hours: float | None) -> str:
     """The currency of an English room that gives none: from the money words it uses.
 
@@ -320,14 +329,17 @@ def currency_of(spoken: str, offset_hours: float | None) -> str:
     that of Britain or Ireland, or where a sign or "quid" is used.
     """
     text = spoken.lower()
+    if named := next((code for words, code in _NAMED_MONEY if re.search(words, text)), ""):
+        return named
     if re.search(r"\$|\bdollars?\b|\bbucks?\b", text):
-        return "USD"
+        return _DOLLARS.get(offset_hours or 0, "USD")
     if re.search(r"£|\bquid\b|\bpence\b|\bpounds each\b", text):
         return "GBP"
     if re.search(r"€|\beuros?\b", text):
         return "EUR"
-    british = offset_hours in (0, 1) and re.search(r"\bpounds?\b", text)
-    return "GBP" if british else "USD"
+    if offset_hours in (0, 1) and re.search(r"\bpounds?\b", text):
+        return "GBP"
+    return _DOLLARS.get(offset_hours or 0, "INR" if offset_hours == 5.5 else "USD")
 
 
 ENGLISH: dict[str, Callable[..., str]] = {

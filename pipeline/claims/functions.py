@@ -29,9 +29,11 @@ from pipeline.claims.amounts import (
 )
 from pipeline.claims.days import DAYS, feast
 from pipeline.claims.english import ENGLISH
+from pipeline.claims.english_made import MADE
 from pipeline.claims.english_measures import MEASURES
 from pipeline.claims.lengths import LENGTHS
 from pipeline.claims.shades import SHADES
+from pipeline.claims.specs import SPECS
 
 
 def compact(found: Found, name: str, _: Setting) -> str:
@@ -77,19 +79,29 @@ _COUNTED = re.compile(
 _PAIRS = {"俩": "2", "仨": "3"}
 
 
+_THINGS = re.compile(r"[、,和跟与及](?!田)|(?<=[\u4e00-\u9fff]{2})加(?![热绒厚长大粗湿油水固湿])")
+_COUNT = re.compile(
+    r"#(?:小|大)?(?:整套|[个件条双只盒瓶袋包箱桶罐听管片颗粒枚张支根把套组份本块卷副对台部床顶杯碗盆提贴串束捆截])"
+)
+
+
 def gifts(found: Found, name: str, _: Setting) -> str:
     """一个防尘罩一个行李牌: each thing with its number, separated by ``;``."""
     start, end = found.groups[name]
     text, numbers = found.shape.text, found.shape.numbers
-    cuts = sorted({start, *(i for i in range(start, end) if i in numbers), end})
+    counts = {i for i in range(start, end) if i in numbers and _COUNT.match(text, i, end)}
+    parts = {m.end() for m in _THINGS.finditer(text, start, end)}
     out = []
-    for a, b in pairwise(cuts):
-        number = numbers.get(a)
-        count = shown(number) if number else _PAIRS.get(text[a : a + 1], "1")
-        lead = _COUNTED.match(text, a + (text[a] in _PAIRS), b)
-        thing = text[lead.end() if lead else a : b].strip(" ,、和跟还有再加的")
+    for a, b in pairwise(sorted({start, *counts, *parts, end})):
+        pair = text[a] in _PAIRS
+        count = shown(numbers[a]) if a in counts else _PAIRS.get(text[a], "1")
+        lead = _COUNTED.match(text, a + pair, b) if a in counts or a not in numbers else None
+        thing = found.shape.written(lead.end() if lead else a, b).strip(" ,、")
+        thing = thing.lstrip("和跟与及还有再").rstrip("和跟与及还有再加的")
         if thing:
             out.append(f"{thing}x{count}")
+        elif out and a in counts:
+            out[-1] = f"{out[-1].rsplit('x', 1)[0]}x{count}"
     return ";".join(out)
 
 
@@ -321,7 +333,9 @@ FUNCTIONS: dict[str, Callable[[Found, str, Setting], str]] = {
     **DAYS,
     **ENGLISH,
     **MEASURES,
+    **MADE,
     **LENGTHS,
     **SHADES,
+    **SPECS,
 }
 """Functions of templates: ``{group|name}``."""
