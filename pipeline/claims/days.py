@@ -9,6 +9,8 @@ from datetime import date, timedelta
 from pipeline.claims.amounts import Found, Setting, duration, figures
 
 _NEW_YEARS = (20240210, 20250129, 20260217, 20270206, 20280126, 20290213, 20300203, 20310123)
+_SHORT = {"51": (5, 1), "61": (6, 1), "11": (10, 1)}
+"""五一, 六一 and 十一 as figures."""
 _LUNAR_DAYS = {"春节": 0, "过年": 0, "年前": 0, "元宵": 14}
 """Days after the lunar new year."""
 _FEASTS = {
@@ -50,8 +52,21 @@ def when(found: Found, name: str, setting: Setting) -> str:
             return span
     if _SAME_DAY.search(text) or setting.day is None:
         return "PT24H" if _SAME_DAY.search(text) or _NEXT.search(text) else text
+    if (ahead := _ahead(text)) or (ahead := _nth(text)):
+        return "PT24H" if ahead == 1 else f"P{ahead}D"
     day = _day(text, setting.day)
     return f"date:{day.isoformat()}" if day else text
+
+
+def _ahead(text: str) -> int:
+    """Days from today in 明天, 后天, 大后天; 0 where none is said."""
+    return 3 if "大后天" in text else 2 if "后天" in text else 1 if _NEXT.search(text) else 0
+
+
+def _nth(text: str) -> int:
+    """The 6 of 第六天; 0 where none is said."""
+    nth = re.search(r"第(\d+)天", text)
+    return int(nth[1]) if nth else 0
 
 
 def feast(found: Found, name: str, setting: Setting) -> str:
@@ -62,8 +77,7 @@ def feast(found: Found, name: str, setting: Setting) -> str:
 
 
 def _day(text: str, today: date) -> date | None:
-    ahead = 3 if "大后天" in text else 2 if "后天" in text else 1 if _NEXT.search(text) else 0
-    if ahead:
+    if ahead := _ahead(text):
         return today + timedelta(days=ahead)
     if weekday := _WEEKDAY.search(text):
         return _weekday(weekday, today)
@@ -80,6 +94,8 @@ def _weekday(said: re.Match[str], today: date) -> date:
 
 
 def _named(text: str, today: date) -> date | None:
+    if text in _SHORT:
+        return _next(today, *_SHORT[text])
     for name, (month, day) in _FEASTS.items():
         if name in text:
             return _next(today, month, day)
