@@ -21,8 +21,9 @@ from pipeline.errors import ConfigError, HashMismatch, InputError, ObjectChanged
 from pipeline.ingest.disk import translated as disk_translated
 from pipeline.ingest.keys import checked, checked_prefix
 from pipeline.ingest.s3_body import Body, pause
+from pipeline.ingest.s3_bucket import make_bucket
 from pipeline.ingest.s3_cold import ask, listed_warmth, tag_fields, warmth_of
-from pipeline.ingest.s3_errors import code_of, from_client, no_bucket, status_of, translated
+from pipeline.ingest.s3_errors import code_of, no_bucket, status_of, translated
 from pipeline.ingest.s3_upload import PART_BYTES, Payload, payload_of, send
 from pipeline.ports import ObjectStat, Tier
 from pipeline.provenance import VERSION
@@ -93,7 +94,7 @@ class S3Store:
     # --- the bucket ---------------------------------------------------------------------
 
     def ensure_bucket(self, *, create: bool = True) -> None:
-        """See that the bucket is there; make it, with object lock if the settings say so.
+        """See that the bucket is there; make it, with versions, and object lock if so set.
 
         Raises:
             ObjectMissing: it is not there and ``create`` is false. AccessDenied, ConfigError.
@@ -102,16 +103,8 @@ class S3Store:
             return
         if not create:
             raise no_bucket(self._where)
-        extra: dict[str, Any] = {}
-        if self._settings.region not in ("", "us-east-1"):
-            extra["CreateBucketConfiguration"] = {"LocationConstraint": self._settings.region}
-        try:
-            self._client.create_bucket(
-                Bucket=self._bucket, ObjectLockEnabledForBucket=self._settings.object_lock, **extra
-            )
-        except self._client_error as error:
-            if code_of(error) != "BucketAlreadyOwnedByYou":
-                raise from_client(error, what="bucket", where=self._where) from error
+        with translated("bucket", where=self._where):
+            make_bucket(self._client, self._settings)
         self._bucket_seen = True
 
     def _bucket_exists(self) -> bool:

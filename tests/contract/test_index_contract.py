@@ -164,17 +164,19 @@ def test_paging_gives_every_hit_once_in_order(filled: Any) -> None:
     assert pages == whole
 
 
-def test_collapsing_keeps_the_best_of_each_broadcast(filled: Any) -> None:
+@pytest.mark.parametrize("field", ["broadcast_id", "sku_id"])
+def test_collapsing_keeps_the_best_of_each_group(filled: Any, field: str) -> None:
     flat = search(filled, "天 OR day", size=1000)
-    groups = search(filled, "天 OR day", size=2, collapse="broadcast_id")
-    rest = search(filled, "天 OR day", size=50, collapse="broadcast_id", cursor=groups.cursor)
+    groups = search(filled, "天 OR day", size=2, collapse=field)
+    rest = search(filled, "天 OR day", size=50, collapse=field, cursor=groups.cursor)
     hits = (*groups.hits, *rest.hits)
-    broadcasts = [h.document.broadcast_id for h in hits]
-    assert sorted(set(broadcasts)) == sorted(broadcasts)
-    assert groups.total == len(broadcasts)
+    names = [getattr(h.document, field) for h in hits]
+    assert len(names) > 2
+    assert sorted(set(names)) == sorted(names)
+    assert groups.total == len(names)
     assert sum(h.grouped for h in hits) == flat.total
-    first = {h.document.broadcast_id: h.document.doc_id for h in reversed(flat.hits)}
-    assert {h.document.broadcast_id: h.document.doc_id for h in hits} == first
+    first = {getattr(h.document, field): h.document.doc_id for h in reversed(flat.hits)}
+    assert {getattr(h.document, field): h.document.doc_id for h in hits} == first
 
 
 def test_a_misheard_word_comes_after_the_word_itself_and_says_so(index: Any) -> None:

@@ -22,6 +22,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from elasticsearch import ApiError
 from pydantic import SecretStr
 
 from pipeline.errors import ConfigError, IndexingError, IndexUnavailable
@@ -168,6 +169,41 @@ def index(proxy: Proxy) -> Iterator[ElasticIndex]:
 
 def test_an_own_authority_and_an_api_key(index: ElasticIndex) -> None:
     assert search(index, "七天").total == 1
+
+
+def test_shards_and_replicas_are_those_of_the_settings(proxy: Proxy) -> None:
+    made = connect(proxy, shards=3, replicas=2)
+    try:
+        made.put([DOCUMENT])
+        assert made.swap([("undated", [DOCUMENT])]) == 1
+        (told,) = made._client.indices.get_settings(index=made._alias).body.values()
+        index = told["settings"]["index"]
+        assert (index["number_of_shards"], index["number_of_replicas"]) == ("3", "2")
+        assert search(made, "七天").total == 1
+    finally:
+        made.remove()
+
+
+def test_a_field_that_no_type_knows_is_refused_by_the_cluster(index: ElasticIndex) -> None:
+    (name,) = index._client.indices.get_alias(index=index._alias).body
+    with pytest.raises(ApiError, match="strict_dynamic_mapping_exception"):
+        index._client.index(index=name, document={"text": "七天", "guessed": 1})
+    assert search(index, "七天").total == 1
+
+
+def test_pages_stay_those_of_the_first_while_others_write(index: ElasticIndex) -> None:
+    index.put([DOCUMENT.model_copy(update={"doc_id": f"b/s{n}", "start_ms": n}) for n in range(6)])
+    seen, cursor = [], ""
+    for turn in range(9):
+        answer = search(index, "七天", size=2, cursor=cursor)
+        seen += [hit.document.doc_id for hit in answer.hits]
+        cursor = answer.cursor
+        if turn == 1:  # the second page opened a point in time; this one comes too late for it
+            index.put([DOCUMENT.model_copy(update={"doc_id": "b/s9", "start_ms": 1})])
+        if not cursor:
+            break
+    assert seen == [f"b/s{n}" for n in range(6)]
+    assert search(index, "七天", size=50).total == 7
 
 
 def test_a_wrong_key_is_said_to_be_wrong(proxy: Proxy) -> None:

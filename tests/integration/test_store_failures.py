@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,7 @@ def test_file_that_grows_while_being_stored(store: S3Store, tmp_path: Path) -> N
         (Answer(403, "RequestTimeTooSkewed"), AccessDenied, "clock"),
         (Answer(403, "AccessDenied"), AccessDenied, "rights"),
         (Answer(400, "ExpiredToken"), AccessDenied, "sign in again"),
+        (Answer(403, "RequestExpired"), AccessDenied, "too old"),
         (Answer(507, "InsufficientStorage"), DiskShort, "full"),
         (Answer(403, "InvalidObjectState"), ObjectArchived, "archived"),
         (Answer(404, "NoSuchBucket"), ObjectMissing, "no such bucket"),
@@ -295,6 +297,30 @@ def test_held_object_survives_deletion(direct: S3Store, prefix: str) -> None:
     with pytest.raises(direct._client_error):
         direct._client.delete_object(**at, VersionId=version)
     assert direct.read("k") == DATA
+
+
+def test_a_locked_version_cannot_be_deleted_before_its_time(direct: S3Store, prefix: str) -> None:
+    direct.put("k", DATA, retain_until=datetime.now(UTC) + timedelta(hours=1))
+    at: dict[str, Any] = {"Bucket": s3_settings().bucket, "Key": f"{prefix}/k"}
+    version = direct._client.head_object(**at)["VersionId"]
+    with pytest.raises(direct._client_error):
+        direct._client.delete_object(**at, VersionId=version)
+    assert direct.read("k") == DATA
+
+
+@pytest.mark.parametrize("object_lock", [True, False])
+def test_what_someone_deletes_or_replaces_is_still_there_as_a_version(object_lock: bool) -> None:
+    settings = s3_settings(bucket=f"versions-{uuid.uuid4().hex[:12]}", object_lock=object_lock)
+    store = s3_store(settings)
+    store.put("k", DATA)
+    at: dict[str, Any] = {"Bucket": settings.bucket, "Key": "k"}
+    first = store._client.head_object(**at)["VersionId"]
+    store._client.put_object(**at, Body=b"other")
+    store._client.delete_object(**at)
+    assert store.stat("k") is None
+    with pytest.raises(ObjectMissing):
+        store.read("k")
+    assert store._client.get_object(**at, VersionId=first)["Body"].read() == DATA
 
 
 def test_bucket_others_filled(direct: S3Store, prefix: str, tmp_path: Path) -> None:
