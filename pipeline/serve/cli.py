@@ -37,6 +37,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("commands_system", "Check the set-up, limits and what is missing."),
     "evaluate": ("commands_evaluate", "Score labelled broadcasts."),
     "serve": ("commands_serve", "Serve the desk in a browser, and the HTTP API."),
+    "mcp": ("commands_mcp", "Answer an AI agent (Model Context Protocol)."),
     "review": ("commands_review", "Hear doubtful claims and decide them."),
     "access": ("commands_access", "Give, list and take back access to the desk."),
     "rules": ("commands_rules", "List, test, try and explain the rules."),
@@ -91,7 +92,7 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point: run, and turn every known error into its exit code."""
-    from pipeline.errors import EvidenceError
+    from pipeline.errors import EvidenceError, MemoryShort
 
     try:
         code = cli.main(standalone_mode=False)
@@ -102,6 +103,8 @@ def main() -> None:
         code = error.exit_code
     except EvidenceError as error:
         code = _failed(error)
+    except MemoryError:
+        code = _failed(MemoryShort("the memory of this machine is used up", hint="run it again"))
     except KeyboardInterrupt:
         code = _stopped()
     except BrokenPipeError:

@@ -24,15 +24,20 @@ from pipeline.serve.access.roles import Viewer
 from pipeline.serve.access.views import ViewLog
 from pipeline.serve.exports import claims_csv
 from pipeline.serve.idempotency import Once
+from pipeline.serve.parcels import Parcels
 from pipeline.serve.reviews import Reviewer, Sheet
 from pipeline.serve.service import Service, shown, words_of
 from pipeline.serve.shelf import Shelf
 from pipeline.serve.skus import SkuDesk, SkuReport
 from pipeline.serve.system import status
+from pipeline.serve.unseen import no_broadcast, no_claim
 
 if TYPE_CHECKING:
     from pipeline.evidence.clip import Clip
+    from pipeline.evidence.cold import Availability
+    from pipeline.evidence.proxies import Viewing
     from pipeline.index.answer import Answer, Hit
+    from pipeline.serve.restores import Away
 
 
 class Office(NamedTuple):
@@ -153,7 +158,7 @@ class Desk:
         if len(found) > 1:
             raise InputError(f"you have {len(found)} broadcasts of the id {broadcast_id!r}")
         if not found:
-            raise _no_broadcast(broadcast_id)
+            raise no_broadcast(broadcast_id)
         return archive.state_at(found[0])
 
     def transcript(self, broadcast_id: str, *, verbatim: bool) -> dict[str, Any]:
@@ -216,16 +221,17 @@ class Desk:
 
     def _claim(self, claim_id: str) -> tuple[State, Claim]:
         self.viewer.require("read")
+        once = Service(self._works.app.glancing())
         if not self.viewer.limited:
-            prefix, claim = self._works.claim(claim_id)
-            return self._works.app.archive.state_at(prefix), claim
+            prefix, claim = once.claim(claim_id)
+            return once.app.archive.state_at(prefix), claim
         try:
-            prefix, claim = self._works.claim(claim_id)
-            state = self._works.app.archive.state_at(prefix)
+            prefix, claim = once.claim(claim_id)
+            state = once.app.archive.state_at(prefix)
         except NotFound as error:
-            raise _no_claim(claim_id) from error
+            raise no_claim(claim_id) from error
         if not self.viewer.sees(state.revision.broadcast):
-            raise _no_claim(claim_id)
+            raise no_claim(claim_id)
         return state, claim
 
     def layers(self, parts: Parts) -> dict[str, Layer]:
@@ -292,6 +298,12 @@ class Desk:
         """The clip of a span, made when first asked for; for a page that shows it."""
         return media_cache.clip_of_span(self._works, self.state(broadcast_id), span_ms)
 
+    def away(self, *, claim_id: str = "", broadcast_id: str = "", span_ms: Any = ()) -> Away:
+        """What there is instead of a clip while the recording is archived."""
+        if not claim_id:
+            return media_cache.away(self._works, self.state(broadcast_id), span_ms)
+        return media_cache.away(self._works, *self._claim(claim_id))
+
     def make_clip(
         self, *, claim_id: str, broadcast_id: str, start_ms: int | None, end_ms: int | None
     ) -> str:
@@ -327,13 +339,18 @@ class Desk:
                 return found
         raise NotFound(f"no clip {clip_id!r}", hint="make it: POST /api/v1/clips")
 
-    def fetched(self, clip: Clip, path: Path) -> None:
+    def fetched(self, clip: Clip | Viewing, path: Path) -> None:
         """Write down that a file of a clip leaves, once for the many pieces a player takes."""
         info = clip.info
         event = self._event("exported", path.suffix.lstrip("."), broadcast_id=info.broadcast_id)
         event |= {"span_ms": [info.asked_start_ms, info.asked_end_ms]}
         event |= {"claim_id": info.claim_id or "", "sha256": info.files.get(path.name, "")}
         self._office.log.add_once(event, self.viewer.key_id, path.name, event["sha256"])
+
+    @property
+    def parcels(self) -> Parcels:
+        """Sealed bundles within the viewer's limits."""
+        return Parcels(self._works, self.viewer, self._claim, self.order, self.state, self._wrote)
 
     # --- orders and the system ------------------------------------------------------------
 
@@ -345,6 +362,12 @@ class Desk:
         moments = [moment.claim_id for moment in dossier.moments]
         self._wrote("viewed", "dossier", order=hashed, verdict=dossier.verdict, shown=moments)
         return dossier
+
+    def recording(self, dossier: Dossier) -> Availability | None:
+        """Whether the recording behind an answer can be read; null without a broadcast."""
+        from pipeline.serve.restores import standing
+
+        return standing(self._works, dossier.broadcast_id) if dossier.broadcast_id else None
 
     def status(self) -> dict[str, Any]:
         """What is here, what is unfinished, free disk."""
@@ -371,19 +394,3 @@ class Desk:
         viewer = self.viewer
         who = {"key_id": viewer.key_id, "name": viewer.name, "role": viewer.role}
         return {"event": event, "what": what} | who | more
-
-
-def _no_claim(claim_id: str) -> NotFound:
-    """The very words of :meth:`Service.claim`."""
-    return NotFound(
-        f"no claim {claim_id!r} in this workspace",
-        hint="ids stand in `evidence claims BROADCAST` and in search results",
-    )
-
-
-def _no_broadcast(broadcast_id: str) -> NotFound:
-    """The very words of :meth:`Archive.prefix`."""
-    return NotFound(
-        f"no broadcast {broadcast_id!r} in this workspace",
-        hint="`evidence status` lists what is here",
-    )

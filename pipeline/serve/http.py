@@ -19,25 +19,35 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from pipeline.errors import EvidenceError, InputError, NotFound
 from pipeline.provenance import VERSION
-from pipeline.serve import http_api, http_clips, http_pages, http_review, http_session
+from pipeline.serve import (
+    http_api,
+    http_bundles,
+    http_clips,
+    http_pages,
+    http_replay,
+    http_review,
+    http_session,
+)
 from pipeline.serve.access.door import Door
 from pipeline.serve.access.etags import Etags
 from pipeline.serve.access.gate import HEADERS, Gate, problem
 from pipeline.serve.access.keys import KeyBook
 from pipeline.serve.access.limits import Limits
+from pipeline.serve.access.roles import Viewer
 from pipeline.serve.access.views import ViewLog
-from pipeline.serve.desk import Office
+from pipeline.serve.agents import agents_of
 from pipeline.serve.http_common import Problem
-from pipeline.serve.idempotency import Once
 from pipeline.serve.metrics import Measured, Meters
+from pipeline.serve.offices import open_office
 from pipeline.serve.service import Service
-from pipeline.serve.shelf import Shelf
-from pipeline.serve.skus import SkuDesk
 
 STATIC = Path(__file__).parent / "web" / "static"
 _STATUS = {2: 400, 4: 400, 6: 502, 8: 503, 9: 503, 11: 507, 12: 404, 13: 403}
@@ -73,18 +83,11 @@ def make_app(service: Service, *, hosts: list[str]) -> FastAPI:
     app = _described(Described(**_ABOUT, lifespan=_lifespan))
     settings = service.app.settings.serve
     door = Door(KeyBook(service.app.keys))
-    log = ViewLog(
-        service.app.store,
-        service.app.root / "custody",
-        writer=service.app.writer,
-        retention_days=service.app.settings.retention_days,
-    )
-    once = Once(service.app.root / "custody" / "once", door.book.ring)
     app.state.door = door
-    app.state.office = Office(
-        service, door.book.ring, log, Shelf(service.app), once, SkuDesk(service.app), {}
-    )
+    app.state.office = open_office(service, door.book.ring)
     app.state.meters = Meters()
+    app.state.agents = agents_of(app.state.office, _asking)
+    app.router.routes.extend(_spoken_to(app.state.agents).routes)
     app.add_middleware(Etags)
     app.add_middleware(Limits, settings=settings)
     app.add_middleware(Gate, door=door)
@@ -98,14 +101,35 @@ def make_app(service: Service, *, hosts: list[str]) -> FastAPI:
     return app
 
 
+def _asking(ctx: Context[Any]) -> Viewer:
+    """Whoever the gate let in with the request that carries a tool's call."""
+    carried: Any = ctx.request_context.request
+    found: Viewer = carried.state.viewer
+    return found
+
+
+def _spoken_to(agents: MCPServer[Any]) -> Starlette:
+    """The agents' protocol over HTTP at ``/mcp``, without sessions: any process may answer.
+
+    Hosts and origins are held to by the same gate as every other route's.
+    """
+    return agents.streamable_http_app(
+        stateless_http=True,
+        json_response=True,
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    )
+
+
 def description() -> dict[str, Any]:
     """The API as OpenAPI 3.1, without a workspace."""
     return _described(Described(**_ABOUT)).openapi()
 
 
 def _described(app: FastAPI) -> FastAPI:
-    for room in (http_clips, http_review, http_api, http_session, http_pages):
+    for room in (http_clips, http_bundles, http_review, http_api, http_session, http_pages):
         app.include_router(room.router)
+    app.include_router(http_replay.router)
+    app.include_router(http_replay.pages)
     return app
 
 
@@ -118,7 +142,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await asyncio.to_thread(app.state.office.once.sweep)
     sealing = asyncio.create_task(_seal_now_and_then(log))
     try:
-        yield
+        async with app.state.agents.session_manager.run():
+            yield
     finally:
         sealing.cancel()
         with suppress(asyncio.CancelledError):

@@ -40,6 +40,8 @@ class Given(NamedTuple):
     keys: dict[str, dict[str, Any]]
     claims: dict[str, str]
     """A claim of each broadcast."""
+    bundles: dict[str, str]
+    """A sealed bundle of each."""
 
     def ask(self, path: str, role: str, **more: Any) -> Said:
         key = self.keys[role]["key"] if role != "nobody" else ""
@@ -77,8 +79,25 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
         )
         for b in (OWN, OTHER)
     }
+    assert evidence("keys", "new", "-w", here).code == 0
     with served(here) as address:
-        yield Given(address, here, keys, claims)
+        yield Given(address, here, keys, claims, sealed(address, keys["admin"]["key"], claims))
+
+
+def sealed(address: str, key: str, claims: dict[str, str]) -> dict[str, str]:
+    """A bundle of each claim, by its broadcast."""
+    made = {}
+    for broadcast, claim_id in claims.items():
+        said = ask(
+            f"{address}/api/v1/bundles",
+            method="POST",
+            key=key,
+            body=json.dumps({"claim_id": claim_id}).encode(),
+            Content_Type="application/json",
+        )
+        assert said.status == 201, said
+        made[broadcast] = said.json["bundle"]["bundle_id"]
+    return made
 
 
 # --- every route, every role ------------------------------------------------------------------
@@ -131,6 +150,21 @@ ROUTES: dict[str, Expected] = {
     "GET /api/v1/clips/{clip_id}": Expected(("/api/v1/clips/{c}",), READERS, owned=True),
     "GET /api/v1/clips/{clip_id}/clip.{kind}": Expected(
         ("/api/v1/clips/{c}/clip.mp4",), READERS, owned=True
+    ),
+    "POST /api/v1/bundles": Expected(("/api/v1/bundles",), READERS, status=201, owned=True),
+    "GET /api/v1/bundles/{bundle_id}": Expected(("/api/v1/bundles/{p}",), READERS, owned=True),
+    "GET /api/v1/bundles/{bundle_id}/checks": Expected(
+        ("/api/v1/bundles/{p}/checks",), READERS, owned=True
+    ),
+    "GET /api/v1/bundles/{bundle_id}/bundle.zip": Expected(
+        ("/api/v1/bundles/{p}/bundle.zip",), READERS, owned=True
+    ),
+    "GET /mcp": Expected(("/mcp",), set(EVERYONE) - {"nobody"}, status=406),
+    "GET /api/v1/claims/{claim_id}/viewing.{kind}": Expected(
+        ("/api/v1/claims/{c}/viewing.mp4",), READERS, status=404, owned=True
+    ),
+    "GET /api/v1/spans/{start_ms}-{end_ms}/{broadcast_id:path}/viewing.{kind}": Expected(
+        ("/api/v1/spans/2000-7000/{b}/viewing.mp4",), READERS, status=404, owned=True
     ),
     "GET /metrics": Expected(("/metrics",), {"operator", "auditor", "admin"}),
     "GET /status": Expected(("/status",), {"operator", "auditor", "admin"}),
@@ -197,14 +231,16 @@ def test_every_route_with_every_role(given: Given, route: str, role: str):
             own = broadcast == OWN
             if not own and not expected.owned:
                 continue
-            asked = path.format(b=broadcast, c=given.claims[broadcast]).replace("五年", "%E4%BA%94")
+            ids = {"b": broadcast, "c": given.claims[broadcast], "p": given.bundles[broadcast]}
+            asked = path.format(**ids).replace("五年", "%E4%BA%94")
             known = given.keys[role]["key"] if role != "nobody" else "re_none"
             body, more = None, {}
             if method == "POST":
                 body, more = form(key=known), {"Origin": given.address}
             if method == "POST" and asked.startswith("/api/"):
-                bodies = {"/api/v1/clips": {"claim_id": given.claims[broadcast]}}
-                step = bodies.get(asked, {"step": "heard", "heard": "x"})
+                made_of = {"claim_id": given.claims[broadcast]}
+                makers = ("/api/v1/clips", "/api/v1/bundles")
+                step = made_of if asked in makers else {"step": "heard", "heard": "x"}
                 body, more = json.dumps(step).encode(), {"Content_Type": "application/json"}
             said = given.ask(asked, role, method=method, body=body, **more)
             limited = role in ("merchant", "host")
