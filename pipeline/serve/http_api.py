@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from pipeline.cases.review import Layer
+from pipeline.evidence.cold import Availability
 from pipeline.index.answer import Answer
 from pipeline.model import Claim, Dossier, Frozen
 from pipeline.serve.desk import Office
@@ -61,6 +62,8 @@ class ReviewedDossier(Dossier):
 
     reviews: dict[str, Layer] = Field(default_factory=dict)
     """By claim id, the decision that stands over a moment."""
+    recording: Availability | None = None
+    """Whether the recording behind it can be read now; null without a broadcast."""
 
 
 @router.get("/search")
@@ -144,7 +147,11 @@ def claim(works: Works, claim_id: str) -> Claim:
 def order(works: Works, order_id: str) -> ReviewedDossier:
     """The answer to an order's dispute, from the store alone."""
     dossier = works.order(order_id)
-    return ReviewedDossier(**_fields(dossier), reviews=works.dossier_layers(dossier))
+    return ReviewedDossier(
+        **_fields(dossier),
+        reviews=works.dossier_layers(dossier),
+        recording=works.recording(dossier),
+    )
 
 
 def _fields(record: Frozen) -> dict[str, Any]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Request
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, Response
 from pydantic import Field, model_validator
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, NotFound, ObjectArchived
 from pipeline.evidence.clip import Clip, ClipInfo
+from pipeline.evidence.cold import Availability
+from pipeline.evidence.proxies import Viewing, ViewingClip
 from pipeline.model import Frozen
 from pipeline.serve.access.door import Door
 from pipeline.serve.desk import Desk
@@ -25,6 +29,7 @@ _BYTES: dict[int | str, dict[str, Any]] = {
     416: {"description": "The range lies outside the file."},
 }
 _LATEST_MS = 1 << 40
+ViewingKind = Literal["mp4", "srt"]
 
 
 class ClipWanted(Frozen):
@@ -58,20 +63,52 @@ class ClipMade(Frozen):
     """Its files; with keys, each link opens its own file for ten minutes without one."""
 
 
-@router.post("/clips", status_code=201)
+class ViewingMade(Frozen):
+    """A viewing copy, which is no evidence, and how to fetch it."""
+
+    info: ViewingClip
+    """What it is, and where it comes from."""
+    links: dict[str, str]
+    """Its files; with keys, each link opens its own file for ten minutes without one."""
+
+
+class ClipAway(Frozen):
+    """What is answered instead of a clip while the recording is archived."""
+
+    recording: Availability
+    """Its state, and when it can be read."""
+    viewing: ViewingMade | None
+    """A copy to look at meanwhile; null where none was made."""
+
+
+_AWAY: dict[int | str, dict[str, Any]] = {
+    202: {"model": ClipAway, "description": "The recording is archived; ask again when it is back."}
+}
+
+
+@router.post("/clips", status_code=201, response_model=ClipMade, responses=_AWAY)
 def make_clip(
     works: Works,
     request: Request,
     response: Response,
     wanted: ClipWanted,
     idempotency_key: Annotated[str, Header(max_length=200)] = "",
-) -> ClipMade:
+) -> ClipMade | Response:
     """Cut a clip. Sent again with the same Idempotency-Key, it answers the same."""
     asked = wanted.model_dump_json().encode()
     once = office_of(request).once
-    clip_id, again = once.answer(
-        works.viewer.key_id, idempotency_key, asked, lambda: works.make_clip(**wanted.model_dump())
-    )
+    try:
+        clip_id, again = once.answer(
+            works.viewer.key_id,
+            idempotency_key,
+            asked,
+            lambda: works.make_clip(**wanted.model_dump()),
+        )
+    except ObjectArchived:
+        if wanted.claim_id:
+            return _away(request, works, claim_id=wanted.claim_id)
+        span = (wanted.start_ms or 0, wanted.end_ms or 0)
+        return _away(request, works, broadcast_id=wanted.broadcast_id, span_ms=span)
     if again:
         response.headers["Idempotent-Replayed"] = "true"
     response.headers["Location"] = f"/api/v1/clips/{clip_id}"
@@ -90,10 +127,13 @@ def clip_by_id_file(works: Works, clip_id: str, kind: Kind) -> FileResponse:
     return _file(works, works.clip_by_id(clip_id), kind)
 
 
-@router.get("/claims/{claim_id}/clip")
-def clip(works: Works, request: Request, claim_id: str) -> ClipMade:
+@router.get("/claims/{claim_id}/clip", response_model=ClipMade, responses=_AWAY)
+def clip(works: Works, request: Request, claim_id: str) -> ClipMade | Response:
     """The claim's clip, made when first asked for."""
-    made = works.clip(claim_id)
+    try:
+        made = works.clip(claim_id)
+    except ObjectArchived:
+        return _away(request, works, claim_id=claim_id)
     return ClipMade(
         clip_id=claim_id,
         info=made.info,
@@ -101,22 +141,83 @@ def clip(works: Works, request: Request, claim_id: str) -> ClipMade:
     )
 
 
-@router.get("/claims/{claim_id}/clip.{kind}", response_class=FileResponse, responses=_BYTES)
-def clip_file(works: Works, claim_id: str, kind: Kind) -> FileResponse:
+@router.get("/claims/{claim_id}/clip.{kind}", response_class=FileResponse, responses=_BYTES | _AWAY)
+def clip_file(works: Works, request: Request, claim_id: str, kind: Kind) -> Response:
     """The claim's clip (with byte ranges), its picture or its words."""
-    return _file(works, works.clip(claim_id), kind)
+    try:
+        made = works.clip(claim_id)
+    except ObjectArchived:
+        return _away(request, works, claim_id=claim_id)
+    return _file(works, made, kind)
+
+
+@router.get("/claims/{claim_id}/viewing.{kind}", response_class=FileResponse, responses=_BYTES)
+def viewing_file(works: Works, claim_id: str, kind: ViewingKind) -> FileResponse:
+    """The claim's viewing copy (with byte ranges) or its words, while the recording is archived."""
+    return _viewing(works, works.away(claim_id=claim_id).viewing, kind)
 
 
 @router.get(
     "/spans/{start_ms}-{end_ms}/{broadcast_id:path}/clip.{kind}",
     response_class=FileResponse,
-    responses=_BYTES,
+    responses=_BYTES | _AWAY,
 )
 def span_file(
-    works: Works, start_ms: int, end_ms: int, broadcast_id: str, kind: Kind
-) -> FileResponse:
+    works: Works, request: Request, start_ms: int, end_ms: int, broadcast_id: str, kind: Kind
+) -> Response:
     """The clip of a span of a broadcast, its picture or its words."""
-    return _file(works, works.clip_of_span(broadcast_id, (start_ms, end_ms)), kind)
+    span = (start_ms, end_ms)
+    try:
+        made = works.clip_of_span(broadcast_id, span)
+    except ObjectArchived:
+        return _away(request, works, broadcast_id=broadcast_id, span_ms=span)
+    return _file(works, made, kind)
+
+
+@router.get(
+    "/spans/{start_ms}-{end_ms}/{broadcast_id:path}/viewing.{kind}",
+    response_class=FileResponse,
+    responses=_BYTES,
+)
+def span_viewing_file(
+    works: Works, start_ms: int, end_ms: int, broadcast_id: str, kind: ViewingKind
+) -> FileResponse:
+    """The viewing copy of a span, or its words, while the recording is archived."""
+    said = works.away(broadcast_id=broadcast_id, span_ms=(start_ms, end_ms))
+    return _viewing(works, said.viewing, kind)
+
+
+def _away(
+    request: Request,
+    works: Desk,
+    *,
+    claim_id: str = "",
+    broadcast_id: str = "",
+    span_ms: tuple[int, int] = (0, 0),
+) -> Response:
+    """The recording is archived: 202, its state, and the viewing copy."""
+    said = works.away(claim_id=claim_id, broadcast_id=broadcast_id, span_ms=span_ms)
+    path = f"/api/v1/claims/{claim_id}"
+    if not claim_id:
+        path = f"/api/v1/spans/{span_ms[0]}-{span_ms[1]}/{quote(broadcast_id, safe='')}"
+    door: Door = request.app.state.door
+    viewing = None
+    for one in said.viewing:
+        kinds = ("mp4", "srt") if one.subtitles else ("mp4",)
+        links = {k: door.link(f"{path}/viewing.{k}", works.viewer) for k in kinds}
+        viewing = ViewingMade(info=one.info, links=links)
+    body = ClipAway(recording=said.recording, viewing=viewing)
+    return JSONResponse(body.model_dump(mode="json"), status_code=202)
+
+
+def _viewing(works: Desk, found: Sequence[Viewing], kind: ViewingKind) -> FileResponse:
+    path = {"mp4": found[0].video, "srt": found[0].subtitles}[kind] if found else None
+    if path is None:
+        raise NotFound("no viewing copy of this", hint="it is made where viewing.enabled is set")
+    works.fetched(found[0], path)
+    return FileResponse(
+        path, media_type=_TYPES[kind], filename=path.name, content_disposition_type="inline"
+    )
 
 
 def _made(request: Request, works: Desk, clip_id: str) -> ClipMade:

@@ -11,13 +11,21 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 
-from pipeline.errors import EvidenceError, InputError, MediaError, NotFound, QueryError
+from pipeline.errors import (
+    EvidenceError,
+    InputError,
+    MediaError,
+    NotFound,
+    ObjectArchived,
+    QueryError,
+)
 from pipeline.evidence.clip import Clip
 from pipeline.model import Claim, ClockMap
 from pipeline.runner import Parts
 from pipeline.serve.http_common import Works
 from pipeline.serve.lanes import lanes_of
 from pipeline.serve.render import clean, value_text
+from pipeline.serve.restores import Away
 from pipeline.serve.web.words import LANGUAGES, WORDS
 from pipeline.timeline import clock, from_utc_ms
 
@@ -70,7 +78,8 @@ def moment_page(request: Request, works: Works, claim_id: str) -> Response:
     """The permanent link of a claim: the player at its moment, with everything around it."""
     claim, parts = works.moment(claim_id)
     others = parts.claims.claims if parts.claims else ()
-    shown = shown_span(parts, (claim.start_ms, claim.end_ms), lambda: works.clip(claim_id))
+    span, away = (claim.start_ms, claim.end_ms), lambda: works.away(claim_id=claim_id)
+    shown = shown_span(parts, span, lambda: works.clip(claim_id), away)
     layers = works.layers(parts)
     return page(
         request,
@@ -92,7 +101,8 @@ def span_page(
 ) -> Response:
     """The player at any span: a line that was said or shown, a product's window."""
     parts, span = works.broadcast(broadcast_id, what="moment"), (start_ms, end_ms)
-    shown = shown_span(parts, span, lambda: works.clip_of_span(broadcast_id, span))
+    away = lambda: works.away(broadcast_id=broadcast_id, span_ms=span)  # noqa: E731
+    shown = shown_span(parts, span, lambda: works.clip_of_span(broadcast_id, span), away)
     shown["lanes"] = lanes_of(parts, works.layers(parts), at_ms=start_ms)
     said = [s.text for s in shown["lines"] if s.start_ms < end_ms and s.end_ms > start_ms]
     return page(
@@ -105,11 +115,18 @@ def span_page(
     )
 
 
-def shown_span(parts: Parts, span: tuple[int, int], cut: Callable[[], Clip]) -> dict[str, Any]:
-    """The clip of a span, or why there is none, and the words spoken in it."""
-    clip, unplayable = None, ""
+def shown_span(
+    parts: Parts, span: tuple[int, int], cut: Callable[[], Clip], gone: Callable[[], Away]
+) -> dict[str, Any]:
+    """The clip of a span, or why there is none, and the words spoken in it.
+
+    ``gone`` says what there is instead while the recording is archived.
+    """
+    clip, away, unplayable = None, None, ""
     try:
         clip = cut()
+    except ObjectArchived:
+        away = gone()
     except (MediaError, NotFound, InputError) as error:
         unplayable = str(error)
     start = clip.info.start.timeline_ms if clip else max(0, span[0] - _AROUND_MS)
@@ -119,6 +136,7 @@ def shown_span(parts: Parts, span: tuple[int, int], cut: Callable[[], Clip]) -> 
     revision = parts.state.revision
     return {
         "clip": clip,
+        "away": away,
         "unplayable": unplayable,
         "start_ms": start,
         "at_ms": span[0],
@@ -180,7 +198,11 @@ def order_form(order_id: Annotated[str, Query(max_length=300)] = "") -> Response
 def order_page(request: Request, works: Works, order_id: str) -> Response:
     """The answer to an order's dispute, one plain sentence first."""
     dossier = works.order(order_id)
-    return page(request, "order.html", dossier=dossier, layers=works.dossier_layers(dossier))
+    more: dict[str, Any] = {
+        "layers": works.dossier_layers(dossier),
+        "recording": works.recording(dossier),
+    }
+    return page(request, "order.html", dossier=dossier, **more)
 
 
 @router.get("/status", response_class=HTMLResponse)

@@ -175,7 +175,12 @@ def _sheet_page(
         fields=fields or {},
         types=CLAIM_TYPES,
         products=sheet.parts.state.revision.broadcast.products,
-        **shown_span(sheet.parts, span, lambda: works.clip(claim.claim_id)),
+        **shown_span(
+            sheet.parts,
+            span,
+            lambda: works.clip(claim.claim_id),
+            lambda: works.away(claim_id=claim.claim_id),
+        ),
     )
 
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 from pipeline.archive import State
 from pipeline.evidence.clip import Clip, ClipInfo, safe_name
+from pipeline.evidence.proxies import Wanted, viewing_at
+from pipeline.model import Claim
 from pipeline.provenance import content_id
 from pipeline.serve.service import Service
+
+if TYPE_CHECKING:
+    from pipeline.serve.restores import Away
 
 _SPAN_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -44,6 +50,30 @@ def clip_of_span(service: Service, state: State, span_ms: tuple[int, int]) -> Cl
     )
 
 
+def away(service: Service, state: State, what: Claim | tuple[int, int]) -> Away:
+    """What there is of a claim or a span while the recording is archived; copies are kept.
+
+    Raises:
+        NotFound: nothing was recorded there.
+    """
+    from pipeline.serve.restores import away as found
+    from pipeline.serve.restores import wanted_of
+
+    margin_ms, folder = service.app.settings.clip.margin_ms, service.app.clips
+    if isinstance(what, Claim):
+        wanted = wanted_of(what, margin_ms)
+    else:
+        folder = folder / "spans" / span_id(state, what)
+        name = f"{state.revision.broadcast.broadcast_id}-{what[0]}-{what[1]}"
+        wanted = Wanted(what, margin_ms, name)
+    sidecar = folder / f"{safe_name(wanted.name)}.viewing.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f".{safe_name(wanted.name)}.lock"):
+        there = (viewing_at(sidecar),) if sidecar.exists() else ()
+        said = found(service, state, () if there else (wanted,), out=folder)
+    return said.model_copy(update={"viewing": there}) if there else said
+
+
 def span_id(state: State, span_ms: tuple[int, int], *, release: int = 0) -> str:
     """Names the clip of a span of one release (the current one) of a broadcast."""
     return content_id([state.prefix, release or state.release.number, *span_ms])[:32]
@@ -54,7 +84,8 @@ def span_clip(service: Service, name: str) -> Clip | None:
     folder = service.app.clips / "spans" / name
     if not _SPAN_ID.fullmatch(name):
         return None
-    sidecar = next((p for p in folder.glob("*.json") if not p.name.startswith(".")), None)
+    found = (p for p in folder.glob("*.json") if not p.name.startswith("."))
+    sidecar = next((p for p in found if not p.name.endswith(".viewing.json")), None)
     return None if sidecar is None else _clip(sidecar)
 
 
