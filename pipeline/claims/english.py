@@ -102,7 +102,7 @@ def length(found: Said, name: str, setting: Around) -> str:
 
 
 _LENGTHS = (
-    ("inch", "in"), ("in", "in"), ('"', "in"), ("cm", "cm"), ("centi", "cm"), ("mm", "mm"), ("milli", "mm"),
+    ("inch", "in"), ("in", "in"), ('"', "in"), ("cm", "cm"), ("centi", "cm"), ("mm", "mm"), ("mil", "mm"),
     ("met", "m"), ("f", "ft"), ("yard", "yd"), ("m", "m"),
 )  # fmt: skip
 _NOTES = {"tenner": "10", "fiver": "5"}
@@ -122,7 +122,9 @@ def price(found: Said, name: str, setting: Around) -> str:
         return (said or setting.currency) + plain(numbers[0].low + numbers[1].low / 100)
     if not said and re.search(r"\$|dollar|buck", text) and setting.currency in ("GBP", "EUR"):
         said = "USD"
-    return (said or setting.currency) + plain(numbers[-1].low)
+    code, low = said or setting.currency, numbers[-1].low
+    whole = code in _WITHOUT_PARTS and low != int(low)
+    return code + plain(low * 100 if whole else low)
 
 
 def cents(found: Said, name: str, setting: Around) -> str:
@@ -314,6 +316,8 @@ def abroad(found: Said, name: str, _: Around) -> str:
     return _DAYS_ABROAD.get(text, text)
 
 
+_WITHOUT_PARTS = frozenset({"INR", "ZAR", "NGN", "PKR", "KES"})
+"""Money nobody counts in hundredths: "eleven fifty" is 1150."""
 _NAMED_MONEY = (
     (r"\brands?\b|\bzar\b", "ZAR"), (r"₹|\brupees?\b|\blakhs?\b|\binr\b", "INR"), (r"₦|\bnaira\b", "NGN"),
     (r"\bringgit\b", "MYR"), (r"\bdirhams?\b", "AED"),

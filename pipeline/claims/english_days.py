@@ -11,6 +11,11 @@ from typing import Protocol
 from pipeline.text.numerals import Number
 
 _MONTHS = [calendar.month_name[n].lower() for n in range(1, 13)]
+_ORDINALS = (
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth",
+    "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth", "twentieth",
+)  # fmt: skip
+_ORDINAL = re.compile(r"\b(?P<ten>twenty[- ])?(?P<nth>" + "|".join(_ORDINALS) + r")\b(?! thing)")
 _DAYS = [calendar.day_name[n].lower() for n in range(7)]
 
 
@@ -73,6 +78,8 @@ def until(found: Said, name: str, setting: Around) -> str:
         return _date(day + timedelta(days=(week - day.weekday()) % 7 or 7))
     if "week" in text:
         return _date(day + timedelta(days=6 - day.weekday()))
+    if (nth := _nth(text)) and not any(m in text for m in _MONTHS):
+        return _next_nth(nth, day)
     return _month_end(found, name, day) or written(found, name)
 
 
@@ -83,8 +90,21 @@ def _month_end(found: Said, name: str, day: date) -> str:
         return ""
     year = day.year + (month < day.month)
     top = calendar.monthrange(year, month)[1]
-    last = min(top, int(numbers[-1].low)) if numbers and numbers[-1].low >= 1 else top
+    said = int(numbers[-1].low) if numbers and numbers[-1].low >= 1 else _nth(text)
+    last = min(top, said) if said else top
     return _date(date(year, month, last))
+
+
+def _nth(text: str) -> int:
+    """The 18 of "the eighteenth"; 0 where no day of a month is said."""
+    found = _ORDINAL.search(text)
+    return (20 if found["ten"] else 0) + _ORDINALS.index(found["nth"]) + 1 if found else 0
+
+
+def _next_nth(nth: int, day: date) -> str:
+    """The next day of that number; a month without it is passed over."""
+    ahead = (day + timedelta(days=n) for n in range(1, 70))
+    return _date(next((d for d in ahead if d.day == nth), day))
 
 
 def _feast(text: str, year: int) -> date | None:
