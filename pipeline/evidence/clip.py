@@ -23,6 +23,8 @@ from pipeline.timeline import Span, clock, from_utc_ms, srt_clock, subtract
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 100
+_NEAR_MS = 500
+"""Sound and picture end a hole at about the same time: one chapter."""
 
 
 class ByteRange(Frozen):
@@ -97,6 +99,9 @@ class ClipInfo(Frozen):
     """Stretches of the span asked for that this recording does not hold, timeline ms."""
     holes: tuple[tuple[int, int, str], ...] = ()
     """Holes within the clip: ``(timeline start, end, reason)``."""
+    chapters: tuple[tuple[int, str], ...] = ()
+    """Where it goes on after a hole or in another part: ``(milliseconds of the clip, wall-clock
+    time)``, as in the MP4; empty: it runs through."""
     source_ranges: tuple[ByteRange, ...]
     """Where its packets lie in the recording."""
     coded_anew: tuple[str, ...] = ()
@@ -155,13 +160,15 @@ def make_clip(
     with tempfile.TemporaryDirectory(prefix=f".{stem}.", dir=out_dir) as folder:
         work = Path(folder)
         bounds = _media_bounds(asked, inside, spans, margin_ms)
-        result = _cut(source, bounds, work / f"{stem}.mp4", index)
+        out, (first_ms, after_ms) = work / f"{stem}.mp4", bounds
+        result = media.cut(source, start_ms=first_ms, end_ms=after_ms, out=out, index=index)
         at_ms = _to_media(max(asked.start_ms, inside[0].start_ms), inside[0])
         shown = _picture(source, at_ms, index, result, work / f"{stem}.jpg")
         _write_words(transcript, spans, result, work / f"{stem}.srt")
         about = {"broadcast_id": broadcast_id, "claim_id": claim_id, "margin_ms": margin_ms}
         about |= _origin(recording, result, spans, clock_map)
         about |= _gaps(asked, inside, spans, recording, result)
+        about["chapters"] = _chapters(recording, result, spans, clock_map)
         picture = None if shown is None else moment_of(shown, spans, clock_map)
         clip = _publish(work, out_dir, stem, _info(about, asked, picture, work))
         return clip.model_copy(update={"packets": result.packets})
@@ -175,13 +182,6 @@ def media_span(
     inside = [s for s in spans if s.span.overlap_ms(Span(*span_ms)) > 0] or spans
     start_ms, end_ms = _media_bounds(Span(*span_ms), inside, spans, margin_ms)
     return start_ms, end_ms
-
-
-def _cut(
-    source: media.MediaSource, bounds: Span, out: Path, index: PacketIndex | None
-) -> media.CutResult:
-    start_ms, end_ms = bounds
-    return media.cut(source, start_ms=start_ms, end_ms=end_ms, out=out, index=index)
 
 
 def _info(about: dict[str, Any], asked: Span, picture: Moment | None, work: Path) -> ClipInfo:
@@ -342,6 +342,29 @@ def _gaps(
         "missing": tuple((m.start_ms, m.end_ms) for m in missing),
         "holes": tuple(holes),
     }
+
+
+def _chapters(
+    recording: Recording,
+    result: media.CutResult,
+    spans: Sequence[ClockSpan],
+    clock_map: ClockMap,
+) -> tuple[tuple[int, str], ...]:
+    """Written into the clip: its beginning, and where it goes on after a hole or in a new part."""
+    start, end = result.media_start_ms, result.media_end_ms
+    used = {part for part, _, _ in result.ranges}
+    borders = {p.media_start_ms for n, p in enumerate(recording.parts) if n in used}
+    borders |= {hole.end_ms for hole in recording.holes if hole.end_ms > hole.start_ms}
+    inside = [start]
+    for at in sorted(borders):
+        inside += [at] if inside[-1] + _NEAR_MS <= at < end else []
+    if len(inside) < 2:
+        return ()
+    moments = [moment_of(at, spans, clock_map) for at in inside]
+    said = [m.wall.at if m.wall is not None else clock(m.timeline_ms) for m in moments]
+    titled = tuple((at - start, words) for at, words in zip(inside, said, strict=True))
+    media.write_chapters(result.path, [media.Chapter(*one) for one in titled])
+    return titled
 
 
 def _ranges(recording: Recording, result: media.CutResult) -> tuple[ByteRange, ...]:

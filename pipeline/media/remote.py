@@ -184,6 +184,17 @@ class _RemoteFile(io.RawIOBase):
         return self._at
 
 
+def remote_bytes(
+    store: ObjectStore, part: RecordingPart, low: int, high: int, *, cache: Path
+) -> bytes:
+    """A range of a stored part: one request, of the version that is known.
+
+    Raises:
+        ObjectMissing, ObjectChanged, StoreUnavailable.
+    """
+    return RemotePart(store, part, span=None, blocks=cache).fetch(low, high)
+
+
 def can_be_remote(recording: Recording, index: PacketIndex, *, span_ms: tuple[int, int]) -> bool:
     """Whether a span can be cut without the rest: copied codecs, and no clock jumps before it."""
     copied = COPIED["video"] | COPIED["audio"]

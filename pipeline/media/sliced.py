@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
-from itertools import islice, takewhile
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pipeline.errors import HashMismatch, UnreadableMedia
@@ -142,18 +142,26 @@ def loaded(index: PacketIndex, found: Slice, read: ReadPart) -> dict[int, tuple[
     """
     data = {part: (low, read(part, low, high)) for part, low, high in found.ranges}
     for part, (low, held) in data.items():
-        first = bisect_left(index.leaves, (part, low, 0, ""))
-        for _, start, end, digest in takewhile(
-            lambda leaf: leaf[0] == part and leaf[2] <= low + len(held),  # noqa: B023
-            islice(index.leaves, first, None),
-        ):
-            if sha256_hex(b"\0" + held[start - low : end - low]) != digest:
-                raise HashMismatch(
-                    f"part {part} of recording {index.recording_id}: bytes {start} to {end} are"
-                    " not those taken in",
-                    hint="the recording in the store was altered; restore it from a copy",
-                )
+        checked(index, part, low, held)
     return data
+
+
+def checked(index: PacketIndex, part: int, low: int, held: bytes) -> None:
+    """Compare bytes of a part with the hashes taken at ingest, as far as they hold whole leaves.
+
+    Raises:
+        HashMismatch: they are not those that were taken in.
+    """
+    first = bisect_left(index.leaves, (part, low, 0, ""))
+    for leaf_part, start, end, digest in islice(index.leaves, first, None):
+        if leaf_part != part or end > low + len(held):
+            return
+        if sha256_hex(b"\0" + held[start - low : end - low]) != digest:
+            raise HashMismatch(
+                f"part {part} of recording {index.recording_id}: bytes {start} to {end} are"
+                " not those taken in",
+                hint="the recording in the store was altered; restore it from a copy",
+            )
 
 
 def cut_out(found: Slice, data: dict[int, tuple[int, bytes]]) -> Iterator[tuple[Entry, bytes]]:

@@ -13,8 +13,8 @@ from pipeline.archive import State
 from pipeline.bootstrap import Application
 from pipeline.claims import run as claims_room
 from pipeline.errors import InputError, NotFound
-from pipeline.model import ClaimSet, Order, PacketIndex
-from pipeline.outputs import claims_of, sidecar_of
+from pipeline.model import ClaimSet, Order
+from pipeline.outputs import claims_of
 from pipeline.packs import parse_pack
 from pipeline.provenance import content_id, sha256_hex, work_key
 from pipeline.runner import Parts, Request
@@ -169,6 +169,7 @@ class Service:
         claim_id: str | None,
     ) -> Clip:
         from pipeline.serve.cuts import cut_clip
+        from pipeline.serve.sidecars import packets_of
 
         settings, revision = self.app.settings.clip, state.revision
         if not 0 <= span[0] < span[1] or span[1] - span[0] > settings.max_ms:
@@ -181,7 +182,7 @@ class Service:
             self.app.context(),
             revision,
             number=number,
-            index=_packets(self.app, state, number),
+            index=packets_of(self.app.archive, state, number),
             transcript=runner.parts_of(self.app, state, screen=False).transcript,
             span_ms=span,
             margin_ms=settings.margin_ms if margin_ms is None else margin_ms,
@@ -326,14 +327,6 @@ def _warnings(parts: Parts) -> list[str]:
     said = [parts.state.revision.warnings]
     said += [part.warnings for part in (parts.screen, parts.claims) if part is not None]
     return [warning for warnings in said for warning in warnings]
-
-
-def _packets(app: Application, state: State, number: int) -> PacketIndex | None:
-    """The packet sidecar of a recording; a cut without one reads the recording from its start."""
-    output = state.output("ingest")
-    if output is None:
-        return None
-    return sidecar_of(parse_pack(app.archive.pack(output), name=output.key))[number]
 
 
 def recording_of(revision: Any, span: tuple[int, int]) -> int:

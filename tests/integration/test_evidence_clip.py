@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import av
 import pytest
 
 from pipeline.errors import InputError, MediaError
 from pipeline.evidence.clip import make_clip, safe_name
+from pipeline.media.binary import run_ffmpeg
 from pipeline.media.run import (
     MediaSource,
     RecordingClock,
@@ -144,6 +147,51 @@ def test_gap_between_recordings(master: Path, tmp_path: Path) -> None:
     assert second.info.start.wall.at == "2026-06-05T15:00:20.500+08:00"
     assert second.info.start.wall.uncertainty_ms == 100
     assert not (tmp_path / "out" / "x.srt").exists()
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize("form", ["mp4", "hls"])
+def test_chapters_after_gaps_and_part_borders(
+    master: Path, tmp_path: Path, form: str, listed: bool
+) -> None:
+    source = open_source(made.contained(master, tmp_path / "in", form, keep=made.hole))
+    found = inspect(source)
+    starts = found.probed.part_starts_ms
+    recording = stored(source)
+    parts = [
+        p.model_copy(update={"media_start_ms": starts[n]}) for n, p in enumerate(recording.parts)
+    ]
+    clip = make_clip(
+        source=source,
+        recording=recording.model_copy(update={"parts": tuple(parts)}),
+        clock_map=clocks(0),
+        broadcast_id="b",
+        span_ms=(1_500, 9_500),
+        margin_ms=0,
+        transcript=None,
+        out_dir=tmp_path,
+        name="clip",
+        index=found.sidecar if listed else None,
+    )
+    assert clip.info.holes[0][2] == "gap"
+    at = [ms for ms, _ in clip.info.chapters]
+    goes_on = min(at, key=lambda ms: abs(ms + clip.info.start.media_ms - 7_000))
+    assert abs(goes_on + clip.info.start.media_ms - 7_000) <= 150
+    assert at[0] == 0
+    assert len(at) == 2 if form == "mp4" else len(at) > 2
+    offset = timezone(timedelta(hours=8))
+    for ms, title in clip.info.chapters:
+        wall = ZERO + timedelta(milliseconds=clip.info.start.media_ms + ms)
+        assert title == wall.astimezone(offset).isoformat(timespec="milliseconds")
+    run_ffmpeg(["-i", str(clip.video), "-f", "ffmetadata", str(tmp_path / "said.txt")])
+    said = (tmp_path / "said.txt").read_text(encoding="utf-8")
+    assert re.findall(r"^title=(.*)$", said, re.M) == [title for _, title in clip.info.chapters]
+    with av.open(str(clip.video)) as media:
+        assert [round(c["start"] * c["time_base"] * 1000) for c in media.chapters()] == at
+        frames = [frame.time for frame in media.decode(video=0)]
+    assert len(frames) > 50
+    run_ffmpeg(["-xerror", "-i", str(clip.video), "-f", "null", "-"])
+    assert sha256_file(clip.video) == clip.info.files["clip.mp4"]
 
 
 def test_sound_only_and_holes(tmp_path: Path) -> None:

@@ -65,6 +65,12 @@ _BOTH: dict[str, tuple[str, str]] = {
     "no_missing": ("全部已处理", "Everything was processed"),
     "unplayable": ("没有可播放的录像", "No recording to play"),
     "viewing_copy": ("观看副本", "Viewing copy"),
+    "to_moment": ("片段与出处", "The clip and where it comes from"),
+    "in_replay": ("在回放原件中播放", "Play in the recording itself"),
+    "replay_note": (
+        "直接播放存储的原录像，未重新编码；前后各一分钟。",
+        "Played from the stored recording, not coded anew; a minute before and after.",
+    ),
     "provenance": ("出处", "Where it comes from"),
     "recording_hash": ("录像 SHA-256", "Recording SHA-256"),
     "clip_hash": ("片段 SHA-256", "Clip SHA-256"),
