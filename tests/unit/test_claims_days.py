@@ -23,8 +23,9 @@ def said(text: str, day: dt.date | None = FRIDAY) -> tuple[Found, Setting]:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("明天中午", "date:2026-11-28"),
-        ("大后天", "date:2026-11-30"),
+        ("明天中午", "PT24H"),
+        ("大后天", "P3D"),
+        ("第六天", "P6D"),
         ("当晚", "PT24H"),
         ("两天", "P2D"),
         ("半个月", "P15D"),
