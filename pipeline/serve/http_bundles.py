@@ -8,8 +8,10 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import Field, model_validator
 
+from pipeline.errors import ObjectArchived
 from pipeline.model import Frozen
 from pipeline.serve.access.door import Door
+from pipeline.serve.http_clips import AWAY, away_answer
 from pipeline.serve.http_common import PROBLEMS, Works, bearer, office_of
 from pipeline.serve.parcels import Parcel
 
@@ -45,21 +47,24 @@ class BundleMade(Frozen):
     """Its zip; with keys, the link opens it for ten minutes without one."""
 
 
-@router.post("/bundles", status_code=201)
+@router.post("/bundles", status_code=201, response_model=BundleMade, responses=AWAY)
 def make_bundle(
     works: Works,
     request: Request,
     response: Response,
     wanted: BundleWanted,
     idempotency_key: Annotated[str, Header(max_length=200)] = "",
-) -> BundleMade:
+) -> BundleMade | Response:
     """Seal a bundle. Sent again with the same Idempotency-Key, it answers the same."""
-    bundle_id, again = office_of(request).once.answer(
-        works.viewer.key_id,
-        idempotency_key,
-        b"bundle" + wanted.model_dump_json().encode(),
-        lambda: works.parcels.make(**wanted.model_dump()).bundle_id,
-    )
+    try:
+        bundle_id, again = office_of(request).once.answer(
+            works.viewer.key_id,
+            idempotency_key,
+            b"bundle" + wanted.model_dump_json().encode(),
+            lambda: works.parcels.make(**wanted.model_dump()).bundle_id,
+        )
+    except ObjectArchived:
+        return _away(request, works, wanted)
     if again:
         response.headers["Idempotent-Replayed"] = "true"
     response.headers["Location"] = f"/api/v1/bundles/{bundle_id}"
@@ -86,6 +91,17 @@ def bundle_zip(works: Works, bundle_id: str) -> FileResponse:
     """The bundle as a deterministic zip, with byte ranges."""
     path = works.parcels.archive(bundle_id)
     return FileResponse(path, media_type="application/zip", filename=path.name)
+
+
+def _away(request: Request, works: Works, wanted: BundleWanted) -> Response:
+    """The recording is archived: its state, and the viewing copy of what would be sealed first."""
+    if wanted.claim_id:
+        return away_answer(request, works, claim_id=wanted.claim_id)
+    dossier = works.order(wanted.order_id)
+    if dossier.moments:
+        return away_answer(request, works, claim_id=dossier.moments[0].claim_id)
+    span_ms = dossier.windows[0] if dossier.windows else (0, 1)
+    return away_answer(request, works, broadcast_id=dossier.broadcast_id, span_ms=span_ms)
 
 
 def _made(request: Request, works: Works, bundle_id: str) -> BundleMade:

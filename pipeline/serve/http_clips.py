@@ -81,12 +81,12 @@ class ClipAway(Frozen):
     """A copy to look at meanwhile; null where none was made."""
 
 
-_AWAY: dict[int | str, dict[str, Any]] = {
+AWAY: dict[int | str, dict[str, Any]] = {
     202: {"model": ClipAway, "description": "The recording is archived; ask again when it is back."}
 }
 
 
-@router.post("/clips", status_code=201, response_model=ClipMade, responses=_AWAY)
+@router.post("/clips", status_code=201, response_model=ClipMade, responses=AWAY)
 def make_clip(
     works: Works,
     request: Request,
@@ -106,9 +106,9 @@ def make_clip(
         )
     except ObjectArchived:
         if wanted.claim_id:
-            return _away(request, works, claim_id=wanted.claim_id)
+            return away_answer(request, works, claim_id=wanted.claim_id)
         span = (wanted.start_ms or 0, wanted.end_ms or 0)
-        return _away(request, works, broadcast_id=wanted.broadcast_id, span_ms=span)
+        return away_answer(request, works, broadcast_id=wanted.broadcast_id, span_ms=span)
     if again:
         response.headers["Idempotent-Replayed"] = "true"
     response.headers["Location"] = f"/api/v1/clips/{clip_id}"
@@ -127,13 +127,13 @@ def clip_by_id_file(works: Works, clip_id: str, kind: Kind) -> FileResponse:
     return _file(works, works.clip_by_id(clip_id), kind)
 
 
-@router.get("/claims/{claim_id}/clip", response_model=ClipMade, responses=_AWAY)
+@router.get("/claims/{claim_id}/clip", response_model=ClipMade, responses=AWAY)
 def clip(works: Works, request: Request, claim_id: str) -> ClipMade | Response:
     """The claim's clip, made when first asked for."""
     try:
         made = works.clip(claim_id)
     except ObjectArchived:
-        return _away(request, works, claim_id=claim_id)
+        return away_answer(request, works, claim_id=claim_id)
     return ClipMade(
         clip_id=claim_id,
         info=made.info,
@@ -141,13 +141,13 @@ def clip(works: Works, request: Request, claim_id: str) -> ClipMade | Response:
     )
 
 
-@router.get("/claims/{claim_id}/clip.{kind}", response_class=FileResponse, responses=_BYTES | _AWAY)
+@router.get("/claims/{claim_id}/clip.{kind}", response_class=FileResponse, responses=_BYTES | AWAY)
 def clip_file(works: Works, request: Request, claim_id: str, kind: Kind) -> Response:
     """The claim's clip (with byte ranges), its picture or its words."""
     try:
         made = works.clip(claim_id)
     except ObjectArchived:
-        return _away(request, works, claim_id=claim_id)
+        return away_answer(request, works, claim_id=claim_id)
     return _file(works, made, kind)
 
 
@@ -160,7 +160,7 @@ def viewing_file(works: Works, claim_id: str, kind: ViewingKind) -> FileResponse
 @router.get(
     "/spans/{start_ms}-{end_ms}/{broadcast_id:path}/clip.{kind}",
     response_class=FileResponse,
-    responses=_BYTES | _AWAY,
+    responses=_BYTES | AWAY,
 )
 def span_file(
     works: Works, request: Request, start_ms: int, end_ms: int, broadcast_id: str, kind: Kind
@@ -170,7 +170,7 @@ def span_file(
     try:
         made = works.clip_of_span(broadcast_id, span)
     except ObjectArchived:
-        return _away(request, works, broadcast_id=broadcast_id, span_ms=span)
+        return away_answer(request, works, broadcast_id=broadcast_id, span_ms=span)
     return _file(works, made, kind)
 
 
@@ -187,7 +187,7 @@ def span_viewing_file(
     return _viewing(works, said.viewing, kind)
 
 
-def _away(
+def away_answer(
     request: Request,
     works: Desk,
     *,

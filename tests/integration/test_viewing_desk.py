@@ -13,6 +13,7 @@ from tests.command import evidence
 from tests.desks import ask, served
 
 KINDS = ["folder", pytest.param("s3", marks=pytest.mark.services)]
+KIND = {"Content_Type": "application/json"}
 ON = "[viewing]\nenabled = true\nshort_side_px = 120\n"
 
 
@@ -42,6 +43,10 @@ def test_the_desk_shows_it_and_says_what_it_is(stored: Cellar) -> None:
         made = ask(f"{api}/clips", method="POST", body=body, Content_Type="application/json")
         assert made.status == 202
         assert ask(f"{address}{made.json['viewing']['links']['srt']}").status == 200
+        for asked in ({"claim_id": claim.claim_id}, {"order_id": "ORD-1"}):
+            sealed = ask(f"{api}/bundles", method="POST", body=json.dumps(asked).encode(), **KIND)
+            assert sealed.status == 202
+            assert sealed.json["viewing"]["links"]["mp4"]
         order = ask(f"{api}/orders/ORD-1").json
         assert (order["verdict"], order["recording"]["state"]) == ("found", "cold")
         shown = ask(f"{address}/m/{claim.claim_id}?lang=zh").text
@@ -56,3 +61,5 @@ def test_the_desk_shows_it_and_says_what_it_is(stored: Cellar) -> None:
         there = ask(f"{api}/claims/{claim.claim_id}/clip")
         assert there.status == 200
         assert there.json["info"]["source_ranges"]
+        body = json.dumps({"claim_id": claim.claim_id}).encode()
+        assert ask(f"{api}/bundles", method="POST", body=body, **KIND).status == 201
