@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pipeline.claims.compiled import RuleBook, RunRule
-from pipeline.claims.gates import grams_of
-from pipeline.claims.learned import Learned, Opinion, View
+from pipeline.claims.compiled import Possible, RuleBook, RunRule
+from pipeline.claims.learned import Opinion, View
 from pipeline.claims.shape import Clause, Shape
 from pipeline.claims.standing import DROPS, LineCues, Mark, Touch
 from pipeline.claims.values import Found, Setting, fill, items, pairs
@@ -69,21 +68,21 @@ class LineReading(NamedTuple):
 
 def read_line(
     shape: Shape, *, before: str, book: RuleBook, setting: Setting,
-    learned: Learned | None = None, heard: bool = False,
+    opinion: Opinion | None = None, heard: bool = False, possible: Possible | None = None,
 ) -> LineReading:  # fmt: skip
     """The claims of a line and those that were dropped; ``before`` is the previous shape.
 
-    With a classifier, what a rule sees but nobody would promise is dropped, and clauses that no
+    With the opinion of a classifier, what a rule sees but nobody would promise is dropped, and clauses that no
     rule covers are read by the readings of the type that the classifier takes them for.
+    ``possible`` are the rules and cues to try, where they were looked up before for many lines.
     """
-    grams = grams_of(shape.text)
-    cues = LineCues(shape, book.cues_for(grams, chinese=shape.chinese))
+    possible = possible or book.possible([shape])[0]
+    cues = LineCues(shape, possible.cues)
     found: list[Candidate] = []
-    for rule in book.rules_for(grams, chinese=shape.chinese):
+    for rule in possible.rules:
         if rule.pattern.regex.search(shape.text):
             found += _by_rule(rule, shape, cues, before=before, setting=setting)
-    if learned is not None and shape.clauses:
-        opinion = learned.opinion(shape, before=before)
+    if opinion is not None and shape.clauses:
         found = [c._replace(view=opinion.view(c.rule.rule.type, c.start, c.end)) for c in found]
         found += _by_reading(opinion, shape, cues, book=book, before=before, setting=setting)
     found = [c._replace(heard=True) for c in found] if heard else found

@@ -1,19 +1,24 @@
 """Rules ready to run: macros expanded, patterns parsed and compiled when first needed.
 
-A lexicon is parsed once and its tree put into every pattern that names it: writing hundreds of
-words into a thousand patterns and parsing each anew takes longer than reading four hours.
+A lexicon or macro is parsed and compiled once and put into every pattern that names it: writing
+hundreds of words into a thousand patterns and parsing each anew takes longer than reading four
+hours.
 """
 
 from __future__ import annotations
 
+import gc
 import re
-import re._compiler as sre_compiler  # type: ignore[import-not-found]
 import re._parser as sre_parser  # type: ignore[import-not-found]
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
+from typing import NamedTuple
 
-from pipeline.claims.gates import Gate, Gatekeeper, Standins, gate_of, start_of
-from pipeline.claims.grafts import Tree, grafted
-from pipeline.claims.learned import Learned
+from pipeline.claims.gates import Gate, Gatekeeper, Standins, gate_of, grams_of, start_of
+from pipeline.claims.grafts import Graft, Tree, compiled, grafted
+from pipeline.claims.learned import Learned, Opinion
 from pipeline.claims.rules import (
     CueRule,
     Language,
@@ -24,7 +29,7 @@ from pipeline.claims.rules import (
     RuleSource,
     words_of,
 )
-from pipeline.claims.shape import shape_of
+from pipeline.claims.shape import Shape, shape_of
 from pipeline.claims.traits import Traits
 from pipeline.errors import RuleError
 
@@ -35,6 +40,13 @@ _NUMERAL = re.compile(
     r"[\d零一二两三四五六七八九十百千万半]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten)\b"
 )
 _FIRST_STANDIN = 0xE000
+_FIRST_MACRO = 0xF0000
+_DEEPEST = 8
+"""Macros within macros."""
+_TWINS = 32
+"""Characters that stand for one macro, so that the parser takes no two of a pattern for the same."""
+_CAPTURES = re.compile(r"(?<!\\)\((?!\?)|\(\?P")
+_EDGES = {"<": CLAUSE_START, ">": CLAUSE_END}
 
 
 class Vocabulary:
@@ -52,6 +64,8 @@ class Vocabulary:
         self._alternatives: dict[str, str] = {}
         self._forms: dict[str, set[str]] = {}
         self._standins: dict[str, str] = {}
+        self._first_twin: dict[str, int] = {}
+        self._names: dict[str, list[str]] = {}
         self._grafts: dict[int, Tree] = {}
         self.standins: Standins = {}
 
@@ -104,22 +118,38 @@ class Vocabulary:
         return grafted(tree, self._grafts)
 
     def _written(self, pattern: str, depth: int) -> str:
+        """With stand-ins; macros that capture are written out, for groups are a pattern's own."""
+        seen: Counter[str] = Counter()
+
         def one(found: re.Match[str]) -> str:
             name = found[1]
-            if name in "<>":
-                return CLAUSE_START if name == "<" else CLAUSE_END
-            if name in self._macros and depth < 8:
-                return f"(?:{self._written(self._macros[name], depth + 1)})"
-            return self._standin(name)
+            macro = _EDGES.get(name) or self._macros.get(name)
+            if macro is None or depth >= _DEEPEST:
+                return self._standin(name)
+            if _CAPTURES.search(macro):
+                return f"(?:{self._written(macro, depth + 1)})"
+            seen[name] += 1
+            return chr(self._twins(name, macro, depth) + seen[name] % _TWINS)
 
         return _NAME.sub(one, pattern)
+
+    def _twins(self, name: str, macro: str, depth: int) -> int:
+        """The first of the characters that stand for a macro."""
+        if name not in self._first_twin:
+            tree = sre_parser.parse(f"(?:{self._written(macro, depth + 1)})")
+            gate, graft = gate_of(tree, self.standins), Graft(self.whole(tree))
+            first = _FIRST_MACRO + _TWINS * len(self._first_twin)
+            for code in range(first, first + _TWINS):
+                self.standins[code], self._grafts[code] = gate, graft
+            self._first_twin[name] = first
+        return self._first_twin[name]
 
     def _standin(self, name: str) -> str:
         """One character that stands for a lexicon."""
         if name not in self._standins:
-            code = _FIRST_STANDIN + len(self.standins)
-            self.standins[code] = frozenset(start_of(w) for w in self.forms(name))
-            self._grafts[code] = sre_parser.parse(self.alternatives(name))
+            code = _FIRST_STANDIN + len(self._standins)
+            self.standins[code] = (frozenset(start_of(w) for w in self.forms(name)),)
+            self._grafts[code] = Graft(self.whole(sre_parser.parse(self.alternatives(name))))
             self._standins[name] = chr(code)
         return self._standins[name]
 
@@ -128,8 +158,10 @@ class Vocabulary:
         out: list[str] = []
         for found in _NAME.finditer(pattern):
             name = found[1]
-            if name in self._macros and depth < 8:
-                out += self.names(self._macros[name], depth + 1)
+            if name in self._macros and depth < _DEEPEST:
+                if name not in self._names:
+                    self._names[name] = self.names(self._macros[name], depth + 1)
+                out += self._names[name]
             elif name in self.lexicons:
                 out.append(name)
             elif name not in "<>":
@@ -192,7 +224,7 @@ class Compiled:
     def regex(self) -> re.Pattern[str]:
         """The compiled pattern."""
         try:
-            found: re.Pattern[str] = sre_compiler.compile(self._words.whole(self._tree))
+            found = compiled(self._words.whole(self._tree))
         except re.error as error:
             raise self._wrong(error) from error
         return found
@@ -238,6 +270,34 @@ class RunCue:
         return claim_type not in self.spare and (not self.types or claim_type in self.types)
 
 
+class Possible(NamedTuple):
+    """What a line's words do not rule out, in file order."""
+
+    rules: list[RunRule]
+    cues: list[RunCue]
+
+
+class _Kept(NamedTuple):
+    """The rules and cues for the lines of a script, and who lets them through."""
+
+    rules: tuple[RunRule, ...]
+    rule_keeper: Gatekeeper
+    cues: tuple[RunCue, ...]
+    cue_keeper: Gatekeeper
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """While thousands of trees are made for good: looking for rubbish among them doubles the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
 class RuleBook:
     """All rules and cues, by language."""
 
@@ -247,6 +307,7 @@ class RuleBook:
         self.readings = tuple(RunRule(p, self._words(p.language)) for p in source.readings)
         self._classifiers = source.classifiers
         self.cues = tuple(RunCue(c, self._words(c.language)) for c in source.cues)
+        self._by_script: dict[bool, _Kept] = {}
 
     def _words(self, language: Language) -> Vocabulary:
         return self.words[language]
@@ -267,6 +328,19 @@ class RuleBook:
         """The classifier of a language, where the rule folder holds one."""
         return self._learned.get(chinese)
 
+    def opinions(self, lines: Sequence[tuple[Shape, str]]) -> list[Opinion | None]:
+        """What the classifiers hold of lines, each given with the shape of the line before it."""
+        out: list[Opinion | None] = [None] * len(lines)
+        for chinese in (True, False):
+            mine = [n for n, (shape, _) in enumerate(lines) if shape.chinese is chinese]
+            learned = self.learned(chinese=chinese) if mine else None
+            if learned is not None:
+                for n, opinion in zip(
+                    mine, learned.opinions([lines[n] for n in mine]), strict=True
+                ):
+                    out[n] = opinion
+        return out
+
     @cached_property
     def _readings(self) -> dict[tuple[str, bool], tuple[RunRule, ...]]:
         out: dict[tuple[str, bool], tuple[RunRule, ...]] = {}
@@ -284,28 +358,31 @@ class RuleBook:
         words = self.words["zh" if chinese else "en"]
         return Traits({name: words.forms(name) for name in words.lexicons}, chinese=chinese)
 
-    @cached_property
-    def _rules_by_script(self) -> dict[bool, tuple[tuple[RunRule, ...], Gatekeeper]]:
-        out = {}
-        for chinese, other in ((True, "en"), (False, "zh")):
+    def _kept(self, chinese: bool) -> _Kept:
+        """The rules and cues for lines of a script with their gates; built when first asked for."""
+        if chinese not in self._by_script:
+            other = "en" if chinese else "zh"
             rules = tuple(r for r in self.rules if r.language != other)
-            out[chinese] = (rules, Gatekeeper(r.pattern.gate for r in rules))
-        return out
-
-    @cached_property
-    def _cues_by_script(self) -> dict[bool, tuple[tuple[RunCue, ...], Gatekeeper]]:
-        out = {}
-        for chinese, other in ((True, "en"), (False, "zh")):
             cues = tuple(c for c in self.cues if c.language != other)
-            out[chinese] = (cues, Gatekeeper(c.pattern.gate for c in cues))
+            with _uncollected():
+                self._by_script[chinese] = _Kept(
+                    rules, Gatekeeper(r.pattern.gate for r in rules),
+                    cues, Gatekeeper(c.pattern.gate for c in cues),
+                )  # fmt: skip
+        return self._by_script[chinese]
+
+    def possible(self, shapes: Sequence[Shape]) -> list[Possible]:
+        """For each line the rules and cues that it does not rule out."""
+        out = [Possible([], [])] * len(shapes)
+        for chinese in (True, False):
+            mine = [n for n, shape in enumerate(shapes) if shape.chinese is chinese]
+            if not mine:
+                continue
+            grams = [grams_of(shapes[n].text) for n in mine]
+            kept = self._kept(chinese)
+            opened = zip(
+                mine, kept.rule_keeper.open(grams), kept.cue_keeper.open(grams), strict=True
+            )
+            for n, rules, cues in opened:
+                out[n] = Possible([kept.rules[i] for i in rules], [kept.cues[i] for i in cues])
         return out
-
-    def rules_for(self, grams: set[str], *, chinese: bool) -> list[RunRule]:
-        """The rules that a line of these grams could match, in file order."""
-        rules, keeper = self._rules_by_script[chinese]
-        return [rules[n] for n in keeper.open(grams)]
-
-    def cues_for(self, grams: set[str], *, chinese: bool) -> list[RunCue]:
-        """The cues that a line of these grams could hold, in file order."""
-        cues, keeper = self._cues_by_script[chinese]
-        return [cues[n] for n in keeper.open(grams)]

@@ -16,7 +16,6 @@ from pipeline.claims.candidates import Candidate, LineReading, read_line
 from pipeline.claims.checks import check_names
 from pipeline.claims.compiled import RuleBook, RunRule
 from pipeline.claims.detector import RuleDetector
-from pipeline.claims.gates import grams_of
 from pipeline.claims.rules import (
     RULES_FOLDER,
     CueRule,
@@ -290,8 +289,8 @@ def _misses(said: Sequence[str], detector: RuleDetector, language: str) -> Itera
         reading = detector.read(text, before=before, setting=setting, judged=True)
         context = before.shape.text if before else ""
         book, shape = detector.book, reading.shape
-        learned = book.learned(chinese=shape.chinese)
-        alone = read_line(shape, before=context, book=book, setting=setting, learned=learned)
+        opinion = book.opinions([(shape, context)])[0]
+        alone = read_line(shape, before=context, book=book, setting=setting, opinion=opinion)
         yield from _dropped(text, reading)
         yield from _settled(text, reading, alone)
         yield from _unmade(text, alone, context, book)
@@ -322,7 +321,7 @@ def _unmade(text: str, reading: LineReading, context: str, book: RuleBook) -> It
     """Matches that a rule's own conditions, its value or another rule turned down."""
     shape = reading.shape
     made = {(c.rule.rule.id, *_core(c)) for c in (*reading.kept, *reading.dropped)}
-    for rule in book.rules_for(grams_of(shape.text), chinese=shape.chinese):
+    for rule in book.possible([shape])[0].rules:
         for match in rule.pattern.regex.finditer(shape.text):
             groups = {n: s for n in match.re.groupindex if (s := match.span(n))[0] >= 0}
             span = groups.setdefault("s", match.span())

@@ -16,22 +16,24 @@ from pathlib import Path
 from pipeline.claims.answers import resolve_answer
 from pipeline.claims.candidates import LineReading, read_line, without_numbers
 from pipeline.claims.colour_families import ColourFamilies
-from pipeline.claims.compiled import RuleBook
+from pipeline.claims.compiled import Possible, RuleBook
 from pipeline.claims.completion import with_windows
 from pipeline.claims.corrections import link_corrections, settle
 from pipeline.claims.corroborate import corroborate
 from pipeline.claims.english import currency_of
 from pipeline.claims.frames import Frames
+from pipeline.claims.learned import Opinion
 from pipeline.claims.listing import colour_names, compare
+from pipeline.claims.prepared import prepared
 from pipeline.claims.products import SkuLinker
-from pipeline.claims.resolve import Resolver, apply
+from pipeline.claims.resolve import Resolver
 from pipeline.claims.rules import RULES_FOLDER, RuleSource, read_rules, spoken_words
-from pipeline.claims.shape import shape_of
+from pipeline.claims.shape import Shape, shape_of
 from pipeline.claims.values import Setting
 from pipeline.claims.writer import ClaimWriter
 from pipeline.model import Broadcast, Claim, ClaimSet, Line, Screen
 
-CODE_VERSION = "4"
+CODE_VERSION = "5"
 """Raised whenever a change of code can change a claim."""
 _CURRENCY = {"zh": "CNY"}
 
@@ -73,19 +75,14 @@ class RuleDetector:
         links = frozenset(p.link_number for p in broadcast.products if p.link_number is not None)
         resolver = self._resolver.with_listing(broadcast)
         before: LineReading | None = None
-        for line in lines:
-            if line.role in ("comment", "clock") or not line.text.strip():
-                continue
-            repairs = resolver.repairs(line.text) if line.char_prob_pm else ()
-            text = apply(line.text, repairs)
-            spoken = line.source == "speech"
-            reading = self.read(
-                text, before=before, setting=setting,
-                judged=spoken, heard=spoken and bool(line.char_prob_pm),
+        for one in prepared(lines, resolver=resolver, book=self.book):
+            reading = self._read(
+                one.shape, before=before, setting=setting, opinion=one.opinion,
+                heard=one.heard, possible=one.possible,
             )  # fmt: skip
             for candidate in without_numbers(reading, links):
-                writer.add(line, reading.shape, candidate, repairs)
-            if line.source == "speech":
+                writer.add(one.line, one.shape, candidate, one.repairs)
+            if one.line.source == "speech":
                 before = reading
         claims = self._compared(link_corrections(writer.claims, lines), broadcast)
         return ClaimSet(
@@ -120,10 +117,17 @@ class RuleDetector:
         """
         shape = shape_of(text)
         context = before.shape.text if before else ""
-        learned = self.book.learned(chinese=shape.chinese) if judged else None
+        opinion = self.book.opinions([(shape, context)])[0] if judged else None
+        return self._read(shape, before=before, setting=setting, opinion=opinion, heard=heard)
+
+    def _read(
+        self, shape: Shape, *, before: LineReading | None, setting: Setting,
+        opinion: Opinion | None, heard: bool, possible: Possible | None = None,
+    ) -> LineReading:  # fmt: skip
         reading = read_line(
-            shape, before=context, book=self.book, setting=setting, learned=learned, heard=heard
-        )
+            shape, before=before.shape.text if before else "", book=self.book, setting=setting,
+            opinion=opinion, heard=heard, possible=possible,
+        )  # fmt: skip
         reading = settle(reading, book=self.book, setting=setting)
         return resolve_answer(reading, before, book=self.book, setting=setting)
 

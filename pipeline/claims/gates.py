@@ -8,50 +8,72 @@ from __future__ import annotations
 
 import re
 import re._constants as sre  # type: ignore[import-not-found]
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 Gate = tuple[frozenset[str], ...]
-Standins = dict[int, frozenset[str]]
-"""Code point standing for a lexicon to the grams that its words begin with."""
+Standins = dict[int, Gate]
+"""Code point standing for a lexicon or a macro to what any match of it must hold."""
 _LONGEST_GRAM = 5
+_AT_ONCE = 512
+"""Lines asked about at once."""
 _LATIN_RUN = re.compile(r"[a-z]{3,}")
 
 
 class Gatekeeper:
-    """Finds the few patterns that a line could match, without asking each one."""
+    """Finds the few patterns that a line could match, without asking each one.
+
+    Many lines are asked about at once: of every group a whole number says in which lines it is
+    found, a bit a line, and the lines of a pattern are those that all its groups have in common.
+    """
 
     def __init__(self, gates: Iterable[Gate]) -> None:
-        self._always: list[int] = []
-        self._by_gram: dict[str, list[int]] = {}
         groups: dict[frozenset[str], int] = {}
-        self._needs: list[int] = []
-        """Of each pattern, the groups that must all be there, a bit each."""
-        for n, gate in enumerate(gates):
-            bits = {groups.setdefault(group, len(groups)) for group in gate}
-            self._needs.append(sum(1 << bit for bit in bits))
-            for gram in min(gate, key=_width, default=()):
-                self._by_gram.setdefault(gram, []).append(n)
-            if not gate:
-                self._always.append(n)
-        self._bits: dict[str, int] = {}
-        for group, bit in groups.items():
+        self._needs = [
+            tuple(dict.fromkeys(groups.setdefault(group, len(groups)) for group in gate))
+            for gate in gates
+        ]
+        self._count = len(groups)
+        self._groups: dict[str, list[int]] = {}
+        """The groups that a gram belongs to."""
+        for group, number in groups.items():
             for gram in group:
-                self._bits[gram] = self._bits.get(gram, 0) | 1 << bit
+                self._groups.setdefault(gram, []).append(number)
 
-    def open(self, grams: set[str]) -> list[int]:
-        """Indexes, in order, of the patterns that these grams do not rule out."""
-        possible, there = set(self._always), 0
-        for gram in grams & self._bits.keys():
-            there |= self._bits[gram]
-            possible.update(self._by_gram.get(gram, ()))
-        absent, needs = ~there, self._needs
-        return sorted([n for n in possible if not needs[n] & absent])
+    def open(self, lines: Sequence[Collection[str]]) -> list[list[int]]:
+        """For the grams of each line the indexes, in order, of the patterns not ruled out."""
+        out: list[list[int]] = [[] for _ in lines]
+        for first in range(0, len(lines), _AT_ONCE):
+            self._open(lines[first : first + _AT_ONCE], out[first : first + _AT_ONCE])
+        return out
 
+    def _open(self, lines: Sequence[Collection[str]], out: list[list[int]]) -> None:
+        found = self._found(lines)
+        for pattern, needs in enumerate(self._needs):
+            there = (1 << len(lines)) - 1
+            for group in needs:
+                there &= found[group]
+                if not there:
+                    break
+            while there:
+                last = there.bit_length() - 1
+                out[last].append(pattern)
+                there ^= 1 << last
 
-def _width(group: frozenset[str]) -> int:
-    """How much a group lets through: its size, numeral sign and single characters counting many."""
-    return sum(1 if len(g) > 1 else 60 if g.isascii() else 5 for g in group)
+    def _found(self, lines: Sequence[Collection[str]]) -> list[int]:
+        """Of each group the lines that hold a member, a bit a line."""
+        holders: dict[str, int] = {}
+        known = self._groups.keys()
+        for n, grams in enumerate(lines):
+            bit = 1 << n
+            for gram in known & grams:
+                holders[gram] = holders.get(gram, 0) | bit
+        found = [0] * self._count
+        for gram, there in holders.items():
+            for group in self._groups[gram]:
+                found[group] |= there
+        return found
 
 
 def grams_of(text: str) -> set[str]:
@@ -87,7 +109,7 @@ def _required(parsed: Any, standins: Standins) -> list[frozenset[str]]:
             continue
         out += _of_run(run)
         run = ""
-        out += [standins[arg]] if op is sre.LITERAL else _of_op(op, arg, standins)
+        out += standins[arg] if op is sre.LITERAL else _of_op(op, arg, standins)
     return [*out, *_of_run(run)]
 
 
@@ -116,8 +138,12 @@ def _of_op(op: Any, arg: Any, standins: Standins) -> list[frozenset[str]]:
 def _class(items: Any, standins: Standins) -> frozenset[str]:
     chars: set[str] = set()
     for op, arg in items:
-        if op is sre.LITERAL:
-            chars |= standins.get(arg, {chr(arg)})
+        if op is sre.LITERAL and arg in standins:
+            if not standins[arg]:
+                return frozenset()
+            chars |= _rarest(standins[arg])
+        elif op is sre.LITERAL:
+            chars.add(chr(arg))
         elif op is sre.RANGE and arg[1] - arg[0] < 64:
             chars.update(chr(c) for c in range(arg[0], arg[1] + 1))
         else:
@@ -132,8 +158,17 @@ def _of_branch(branches: Any, standins: Standins) -> list[frozenset[str]]:
         groups = _required(branch, standins)
         if not groups:
             return []
-        union |= min(groups, key=lambda g: (min(map(_commonness, g), default=0), len(g)))
+        union |= _rarest(groups)
     return [frozenset(union)]
+
+
+def _rarest(groups: Sequence[frozenset[str]]) -> frozenset[str]:
+    return min(groups, key=_rank)
+
+
+@lru_cache(maxsize=65536)
+def _rank(group: frozenset[str]) -> tuple[int, int]:
+    return min(map(_commonness, group), default=0), len(group)
 
 
 def _commonness(gram: str) -> int:

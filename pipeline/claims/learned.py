@@ -9,8 +9,9 @@ doubts what a rule saw where nobody would promise anything; it never makes a val
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property, lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -18,13 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.claims.shape import Clause, Shape
-from pipeline.claims.traits import Traits
+from pipeline.claims.traits import Seen, Traits
 
 IMPOSSIBLE = 2_000
 """So far below ``unlikely`` (seven times less likely) even a firm rule is overruled."""
 View = Literal["", "sure", "learned", "doubted", "unlikely", "impossible"]
 """None; surely a claim; found by the classifier alone and not surely; a rule's claim to hear; one
 to drop where the rule is weak; one to drop."""
+_AT_ONCE = 64
+"""Lines scored at once."""
+_CLAUSES_KEPT = 4096
 _LAST = re.compile(r"[^,。!?;…]*$")
 Scores = NDArray[np.int32]
 """Shape ``(clauses, types)``, thousandths of a logit."""
@@ -48,7 +52,8 @@ class Opinion(NamedTuple):
     """What a classifier holds of a line."""
 
     shape: Shape
-    scores: Scores
+    scores: Sequence[Sequence[int]]
+    """Of every clause, for every type, in thousandths of a logit."""
     types: dict[str, int]
     bounds: Bounds
 
@@ -56,7 +61,7 @@ class Opinion(NamedTuple):
         """Of a statement at ``[start, end)`` of the shape, by the best of the clauses it touches."""
         column = self.types[claim_type]
         touched = (n for n, c in enumerate(self.shape.clauses) if c.start < end and start < c.end)
-        best = max((int(self.scores[n, column]) for n in touched), default=self.bounds.likely)
+        best = max((self.scores[n][column] for n in touched), default=self.bounds.likely)
         if best < self.bounds.unlikely:
             return "impossible" if best < self.bounds.unlikely - IMPOSSIBLE else "unlikely"
         if best < self.bounds.doubted:
@@ -65,16 +70,13 @@ class Opinion(NamedTuple):
 
     def likely(self) -> Iterator[tuple[Clause, str, View]]:
         """Every clause with the types it is likely to claim, likeliest first."""
-        names = list(self.types)
-        for n, clause in enumerate(self.shape.clauses):
-            row = self.scores[n]
-            found = np.flatnonzero(row >= self.bounds.likely)
-            for column in sorted(found, key=lambda k: (-int(row[k]), int(k))):
-                yield (
-                    clause,
-                    names[column],
-                    "sure" if row[column] >= self.bounds.sure else "learned",
-                )
+        names, bounds = list(self.types), self.bounds
+        for clause, row in zip(self.shape.clauses, self.scores, strict=True):
+            if max(row) < bounds.likely:
+                continue
+            found = (n for n, score in enumerate(row) if score >= bounds.likely)
+            for column in sorted(found, key=lambda n: (-row[n], n)):
+                yield clause, names[column], "sure" if row[column] >= bounds.sure else "learned"
 
 
 class _Model(NamedTuple):
@@ -86,11 +88,39 @@ class _Model(NamedTuple):
     bounds: Bounds
 
 
+class _Places(NamedTuple):
+    """Trait to row, of one mark; groups apart, so that no name is put together while reading."""
+
+    grams: dict[str, int]
+    others: dict[str, int]
+
+    def rows(self, grams: set[str], others: Iterable[str]) -> list[int]:
+        """The rows of what is known."""
+        known = self.grams.keys() & grams
+        return [
+            *map(self.grams.__getitem__, known),
+            *(self.others[name] for name in others if name in self.others),
+        ]
+
+
+class _Rows(NamedTuple):
+    """What a clause adds: to its own score, and to those of its neighbours."""
+
+    own: list[int]
+    to_next: list[int]
+    to_last: list[int]
+    to_next_line: list[int]
+
+
+_NO_ROWS = _Rows([], [], [], [])
+
+
 class Learned:
     """The classifier of one language; loaded when first asked."""
 
     def __init__(self, path: Path, traits: Traits) -> None:
         self._path, self._traits = path, traits
+        self._rows = lru_cache(maxsize=_CLAUSES_KEPT)(self._rows_of)
 
     @cached_property
     def _model(self) -> _Model:
@@ -104,34 +134,56 @@ class Learned:
         return _Model(places, weights, bias, {t: i for i, t in enumerate(types)}, bounds)
 
     @cached_property
-    def _marked(self) -> dict[str, dict[str, int]]:
-        """Mark to trait to row, so that no name is put together while reading."""
-        out: dict[str, dict[str, int]] = {"": {}, "p": {}, "n": {}, "q": {}}
+    def _marked(self) -> dict[str, _Places]:
+        out = {mark: _Places({}, {}) for mark in ("", "p", "n", "q")}
         for name, row in self._model.places.items():
             mark = name[0] if name[0] in "pnq" else ""
-            out[mark][name[len(mark) :]] = row
+            trait = name[len(mark) :]
+            if trait[0] == "g":
+                out[mark].grams[trait[1:]] = row
+            else:
+                out[mark].others[trait] = row
         return out
 
     def opinion(self, shape: Shape, *, before: str = "") -> Opinion:
         """Of a line; ``before`` is the shape of the line before."""
-        last = _LAST.search(before.rstrip(",。!?;…. "))
-        scores = self.scores(shape, before=last[0] if last else "")
-        return Opinion(shape, scores, self._model.types, self._model.bounds)
+        return self.opinions([(shape, before)])[0]
 
-    def scores(self, shape: Shape, *, before: str = "") -> Scores:
-        """Of every clause of a line, for every type."""
-        marked, weights, bias = self._marked, self._model.weights, self._model.bias
-        known: list[int] = []
-        starts: list[int] = []
-        for part in self._traits.parts(shape, before=before):
-            starts.append(len(known))
-            known.append(0)
-            for mark, traits in part.items():
-                places = marked[mark]
-                known += [places[t] for t in traits if t in places]
-        if not starts:
-            return np.empty((0, len(bias)), np.int32)
-        return bias + np.add.reduceat(weights[known], starts)
+    def opinions(self, lines: Sequence[tuple[Shape, str]]) -> list[Opinion]:
+        """Of many lines, each with the shape of the line before."""
+        out: list[Opinion] = []
+        for first in range(0, len(lines), _AT_ONCE):
+            some = lines[first : first + _AT_ONCE]
+            scores = iter(self._scores([rows for line in some for rows in self._clauses(*line)]))
+            for shape, _ in some:
+                mine = [next(scores) for _ in shape.clauses]
+                out.append(Opinion(shape, mine, self._model.types, self._model.bounds))
+        return out
+
+    def _clauses(self, shape: Shape, before: str) -> Iterator[list[int]]:
+        """The rows that add up for each clause of a line; the first is nothing."""
+        last = _LAST.search(before.rstrip(",。!?;…. "))
+        rows = [self._rows(shape.text[c.start : c.end]) for c in shape.clauses]
+        earlier = self._rows(last[0]).to_next_line if last and last[0] else []
+        around = [_NO_ROWS, *rows, _NO_ROWS]
+        for n, own in enumerate(rows):
+            yield [0, *own.own, *around[n].to_next, *around[n + 2].to_last, *earlier]
+            earlier = []
+
+    def _rows_of(self, clause: str) -> _Rows:
+        seen: Seen = self._traits.seen(clause)
+        own = self._marked[""].rows(seen.grams, seen.others)
+        return _Rows(own, *(self._marked[k].rows(seen.short, seen.lists) for k in "pnq"))
+
+    def _scores(self, clauses: Sequence[list[int]]) -> list[list[int]]:
+        """Of every clause, for every type."""
+        if not clauses:
+            return []
+        weights, bias = self._model.weights, self._model.bias
+        starts = np.cumsum([0, *map(len, clauses[:-1])])
+        known = np.fromiter(chain.from_iterable(clauses), np.intp)
+        scores: list[list[int]] = (bias + np.add.reduceat(weights[known], starts)).tolist()
+        return scores
 
     def because(
         self, shape: Shape, clause: int, claim_type: str, *, before: str = ""

@@ -57,6 +57,7 @@ class _Alone(RuleBook):
         self.words = book.words
         self.rules = (rule,)
         self.cues = book.cues
+        self._by_script = {}
 
 
 def check_cue(cue: RunCue) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from pipeline.claims.shape import Shape
 
@@ -18,7 +19,25 @@ _LONGEST_WORD = 8
 """Characters of the longest Mandarin lexicon word looked for."""
 _LONGEST_PHRASE = 4
 """Words of the longest English lexicon phrase looked for."""
+_GROUP = 3
+"""Characters or words of the longest group."""
 _STEM = 4
+
+
+class Seen(NamedTuple):
+    """What is seen of a clause by itself."""
+
+    grams: set[str]
+    """Its groups, without the ``g`` of their traits."""
+    short: set[str]
+    """Those that its neighbours see as well."""
+    others: tuple[str, ...]
+    """Word lists and, last, its length, as traits."""
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """The word lists, which neighbours see as well."""
+        return self.others[:-1]
 
 
 class Traits:
@@ -29,63 +48,60 @@ class Traits:
         self._lists: dict[str, list[str]] = {}
         for name, words in sorted(lexicons.items()):
             for word in words:
-                self._lists.setdefault(word, []).append(name)
+                self._lists.setdefault(word, []).append("L" + name)
+        self._words = frozenset(self._lists)
+        self._long = frozenset(w[:_GROUP] for w in self._words if len(w) > _GROUP)
 
-    def parts(self, shape: Shape, *, before: str = "") -> list[dict[str, set[str]]]:
-        """Of each clause of a line: its own traits under ``""``, its neighbours' by their mark.
+    def of(self, shape: Shape, *, before: str = "") -> list[set[str]]:
+        """The traits of each clause of a line, its neighbours' with their mark.
 
         ``before`` is the last clause of the line before.
         """
-        own = [self._own(shape.text[c.start : c.end]) for c in shape.clauses]
-        short = [self._short(traits) for traits in own]
-        out: list[dict[str, set[str]]] = [{"": traits} for traits in own]
-        for n, part in enumerate(out[1:]):
-            part["p"], out[n]["n"] = short[n], short[n + 1]
+        seen = [self.seen(shape.text[c.start : c.end]) for c in shape.clauses]
+        out = [{"g" + gram for gram in one.grams} | {*one.others} for one in seen]
+        short = [{"g" + gram for gram in one.short} | {*one.lists} for one in seen]
+        for n in range(1, len(out)):
+            out[n] |= {"p" + trait for trait in short[n - 1]}
+            out[n - 1] |= {"n" + trait for trait in short[n]}
         if out and before:
-            out[0]["q"] = self._short(self._own(before))
+            last = self.seen(before)
+            out[0] |= {"qg" + gram for gram in last.short} | {"q" + name for name in last.lists}
         return out
 
-    def of(self, shape: Shape, *, before: str = "") -> list[set[str]]:
-        """The same with each trait written out with its mark."""
-        parts = self.parts(shape, before=before)
-        return [{mark + t for mark, found in part.items() for t in found} for part in parts]
+    def seen(self, text: str) -> Seen:
+        """What is seen of one clause."""
+        grams, short = _han(text) if self._chinese else _latin(text)
+        found = {*(self._words & grams), *self._longer(text)}
+        lists = {name for word in found for name in self._lists[word]}
+        length = f"={min(6, len(text) // (3 if self._chinese else 12))}"
+        return Seen(grams, short, (*lists, length))
 
-    def _own(self, text: str) -> set[str]:
-        grams = _han(text) if self._chinese else _latin(text)
-        traits = {"g" + gram for gram in grams}
-        for gram in self._phrases(text):
-            traits.update("L" + name for name in self._lists.get(gram, ()))
-        traits.add(f"={min(6, len(text) // (3 if self._chinese else 12))}")
-        return traits
-
-    def _phrases(self, text: str) -> Iterator[str]:
-        if self._chinese:
-            for n in range(len(text)):
-                for size in range(1, min(_LONGEST_WORD, len(text) - n) + 1):
-                    yield text[n : n + size]
+    def _longer(self, text: str) -> Iterator[str]:
+        """The words of the lists that are longer than a group."""
+        if not self._chinese:
+            words = _WORD.findall(text)
+            phrases = (" ".join(words[n : n + _LONGEST_PHRASE]) for n in range(len(words) - _GROUP))
+            yield from (phrase for phrase in phrases if phrase in self._words)
             return
-        words = _WORD.findall(text)
-        for n in range(len(words)):
-            for size in range(1, min(_LONGEST_PHRASE, len(words) - n) + 1):
-                yield " ".join(words[n : n + size])
-
-    def _short(self, traits: set[str]) -> set[str]:
-        if self._chinese:
-            return {t for t in traits if t[0] == "L" or (t[0] == "g" and len(t) <= 3)}
-        return {t for t in traits if t[0] == "L" or (t[0] == "g" and " " not in t)}
+        for n in range(len(text) - _GROUP):
+            if text[n : n + _GROUP] in self._long:
+                for end in range(n + _GROUP + 1, min(n + _LONGEST_WORD, len(text)) + 1):
+                    if text[n:end] in self._words:
+                        yield text[n:end]
 
 
-def _han(text: str) -> Iterator[str]:
-    for size in (1, 2, 3):
-        for n in range(len(text) - size + 1):
-            yield text[n : n + size]
-    yield "^" + text[:2]
-    yield "$" + text[-2:]
+def _han(text: str) -> tuple[set[str], set[str]]:
+    """Groups of one to three characters and both ends; those of at most two characters."""
+    edges = {"^" + text[:2], "$" + text[-2:]}
+    short = {*text, *map(str.__add__, text, text[1:]), *(edge for edge in edges if len(edge) <= 2)}
+    return {*short, *edges, *map("".join, zip(text, text[1:], text[2:], strict=False))}, short
 
 
-def _latin(text: str) -> Iterator[str]:
+def _latin(text: str) -> tuple[set[str], set[str]]:
+    """Groups of one to three words and the words' beginnings; those without a blank."""
     words = _WORD.findall(text)
-    for size in (1, 2, 3):
-        for n in range(len(words) - size + 1):
-            yield " ".join(words[n : n + size])
-    yield from ("~" + word[:_STEM] for word in words)
+    short = {*words, *("~" + word[:_STEM] for word in words)}
+    longer = (
+        " ".join(words[n : n + size]) for size in (2, 3) for n in range(len(words) - size + 1)
+    )
+    return {*short, *longer}, short

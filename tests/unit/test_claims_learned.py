@@ -77,7 +77,7 @@ def test_scores_are_sums_of_whole_numbers(tmp_path: Path) -> None:
     learned = Learned(model(tmp_path / "m.npz", held), TRAITS)
     shape = shape_of("包邮，好的")
     opinion = learned.opinion(shape, before="有运费")
-    scores = opinion.scores[:, CLAIM_TYPES.index("freight")]
+    scores = np.array(opinion.scores)[:, CLAIM_TYPES.index("freight")]
     assert list(scores) == [-3000 + 2500 + 700, -3000]
     assert list(opinion.likely()) == [(shape.clauses[0], "freight", "learned")]
     assert learned.because(shape, 0, "freight", before="运费") == [("g包邮", 2500), ("qg运费", 700)]
