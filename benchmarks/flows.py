@@ -34,6 +34,7 @@ from tests.machines import (  # noqa: E402
     disturbed,
     keys,
     shared,
+    spread,
 )
 from tests.on_air import Air, cut_up  # noqa: E402
 from tests.prefects import QUIET, server  # noqa: E402
@@ -55,7 +56,7 @@ def kills(work: Path, *, seconds: int, first: int, count: int, seed: int, ocr: b
     try:
         site.start()
         whole = shared(work / "whole", **kind)
-        took_s = timed(*_spread(recording, whole), **site.environment)
+        took_s = timed(*spread(recording, whole, part_s=PART_S), **site.environment)
         want = whole.left()
         print(f"undisturbed: {took_s:.1f} s, {len(want[0])} objects", flush=True)
         found = [
@@ -75,11 +76,6 @@ def kills(work: Path, *, seconds: int, first: int, count: int, seed: int, ocr: b
     return 0 if same == count and not redone else 1
 
 
-def _spread(recording: Path, here: Shared) -> tuple[str | Path, ...]:
-    options = ("--part-s", str(PART_S), "--stall-s", "20")
-    return ("flows", "spread", recording, "-w", here.folder, *options)
-
-
 def _moment(
     number: int,
     site: Site,
@@ -92,7 +88,7 @@ def _moment(
     """One kill: the moment and the victim depend on the seed and the number alone."""
     dice = random.Random(f"{seed} {number}")
     victim, after_s = dice.choice(VICTIMS), dice.uniform(0.3, took_s)
-    command, scratch = _spread(recording, here), here.folder / "scratch"
+    command, scratch = spread(recording, here, part_s=PART_S), here.folder / "scratch"
     found = disturbed(site, command, victim=victim, after_s=after_s, scratch=scratch)
     same = here.left() == want
     how = "given again" if found.again else "went on" if found.hit else "had ended"

@@ -17,6 +17,7 @@ from filelock import FileLock
 from pipeline.archive import Archive
 from pipeline.errors import ConfigError, DiskShort
 from pipeline.glance import Glance
+from pipeline.memory import budget_bytes
 from pipeline.plan import Context, Progress
 from pipeline.ports import ClaimDetector, EvidenceIndex, ObjectStore, TextReader, Transcriber
 from pipeline.provenance import shard
@@ -69,12 +70,12 @@ class Application:
     @cached_property
     def transcriber(self) -> Transcriber:
         """Speech recognition, with its weights resolved."""
+        from pipeline.transcribe.apart import ApartTranscriber
         from pipeline.transcribe.models import resolve
-        from pipeline.transcribe.whisper import WhisperTranscriber
 
         asked = self.settings.transcribe
         files = resolve(asked.model, revision=asked.revision, cache=self.model_cache)
-        return WhisperTranscriber(files, asked)
+        return ApartTranscriber(files, asked, budget_bytes=budget_bytes(self.settings))
 
     @cached_property
     def reader(self) -> TextReader:

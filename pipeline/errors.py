@@ -32,6 +32,7 @@
     │ ├ EntryUnlisted
     │ └ UnknownFormat
     ├ DiskShort                         work refused before it began
+    ├ MemoryShort                       transient: does not fit this worker's memory budget
     ├ NotFound
     ├ NotAllowed                        the role of who asks lacks the right
     └ NoticeFailed                      transient: a receiver of webhooks does not take them
@@ -297,6 +298,14 @@ class DiskShort(EvidenceError):
 
     code = "disk_short"
     exit_code = 11
+
+
+class MemoryShort(EvidenceError):
+    """The work does not fit the memory of this worker; another one, or a later time, may do it."""
+
+    code = "memory_short"
+    transient = True
+    exit_code = 15
 
 
 class NotFound(EvidenceError):

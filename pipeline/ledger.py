@@ -21,6 +21,9 @@ STANDING = Literal["waiting", "done", "quarantined"]
 TRIES = 3
 """An arrival that failed this often for a reason of its own is set aside."""
 
+KILLS = 3
+"""So many kills of its process count as one failure of a recording's own."""
+
 
 class Try(Frozen):
     """One try at an arrival."""
@@ -56,11 +59,17 @@ class Sheet(NamedTuple):
 
     @property
     def failures(self) -> int:
-        """Failures that will not go away by themselves, since a person last said ``again``."""
-        count = 0
+        """Failures that will not go away by themselves, since a person last said ``again``.
+
+        A process that was killed may have been stopped by a person, or by the kernel because this
+        recording takes all memory: so many kills count as one failure.
+        """
+        count = kills = 0
         for one in self.tries:
             count = 0 if one.outcome == "again" else count + (not one.transient)
-        return count
+            killed = one.transient and one.error == "crashed"
+            kills = 0 if one.outcome == "again" else kills + killed
+        return count + kills // KILLS
 
 
 class Ledger:

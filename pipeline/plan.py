@@ -12,12 +12,10 @@ Prefect flow both walk :data:`STAGES`; running again finds the work done and doe
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from pipeline.archive import Archive, State
@@ -26,12 +24,11 @@ from pipeline.errors import EvidenceError
 from pipeline.evidence import custody, proxies
 from pipeline.ingest.run import given_key, retain_until, sidecar_keys
 from pipeline.media import run as media
+from pipeline.memory import require
 from pipeline.model import (
     Hole,
     Output,
-    PacketIndex,
     Producer,
-    Recording,
     Release,
     Revision,
     Screen,
@@ -51,6 +48,7 @@ from pipeline.packs import Spool, parse_pack, read_tables
 from pipeline.ports import ClaimDetector, TextReader, Transcriber
 from pipeline.provenance import content_id, work_key
 from pipeline.settings import Settings
+from pipeline.sources import sources
 from pipeline.transcribe import given as given_transcripts
 from pipeline.transcribe import run as transcribe_room
 
@@ -108,6 +106,7 @@ def run_stage(context: Context, prefix: str, stage: StageName) -> Output | None:
 def _do(context: Context, prefix: str, revision: Revision, producer: Producer, key: str) -> Output:
     make = {"transcribe": _transcribe, "keyframes": _keyframes, "claims": _claims}
     make |= {"viewing": _viewing}
+    require(context.settings, revision, producer.stage)
     folder = _folder(context, producer.stage, key)
     made = make[producer.stage](context, prefix, revision, key, folder)
     output = context.archive.put_output(
@@ -271,6 +270,7 @@ def _transcribe(context: Context, prefix: str, revision: Revision, key: str, fol
                 progress=partial(context.report, "transcribe"),
                 scratch=folder,
             )
+        context.transcriber().rest()
     return Made(transcript_pack(transcript), len(transcript.segments))
 
 
@@ -355,45 +355,3 @@ def _viewing(context: Context, prefix: str, revision: Revision, key: str, folder
             report=lambda at_ms: context.report("viewing", at_ms, revision.duration_ms),
         )
     return Made(viewing_pack(made, tools=media.library_versions()), len(made))
-
-
-@contextmanager
-def sources(context: Context, recordings: Sequence[Recording]) -> Iterator[list[media.MediaSource]]:
-    """The stored recordings as local files; downloaded ones are removed afterwards."""
-    context.scratch.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="recordings-", dir=context.scratch) as fetched:
-        yield [_source(context, recording, Path(fetched)) for recording in recordings]
-
-
-@contextmanager
-def span_source(
-    context: Context, recording: Recording, *, index: PacketIndex | None, span_ms: tuple[int, int]
-) -> Iterator[media.MediaSource]:
-    """One recording for a span of its media time: as it lies on this disk, else by ranged reads
-    of what the span needs, else (where that cannot be known) downloaded."""
-    store = context.archive.store
-    if (
-        index is not None
-        and store.local_path(recording.parts[0].key) is None
-        and media.can_be_remote(recording, index, span_ms=span_ms)
-    ):
-        cache = context.scratch / "ranges"
-        with media.remote_source(
-            recording, index, span_ms=span_ms, store=store, cache=cache
-        ) as found:
-            yield found
-    else:
-        with sources(context, [recording]) as fetched:
-            yield fetched[0]
-
-
-def _source(context: Context, recording: Recording, fetched: Path) -> media.MediaSource:
-    paths = []
-    for part in recording.parts:
-        local = context.archive.store.local_path(part.key)
-        if local is None:
-            local = fetched / part.key.rpartition("/")[2]
-            local.parent.mkdir(parents=True, exist_ok=True)
-            context.archive.store.download(part.key, local)
-        paths.append(local)
-    return media.source_of(paths, container=recording.container, file_name=recording.file_name)

@@ -140,6 +140,9 @@ class Transcriber(Protocol):
             TranscriptionFailed: the model failed.
         """
 
+    def rest(self) -> None:
+        """Free the memory it holds, until it listens again."""
+
 
 class SeenText(NamedTuple):
     """One line of text in a picture."""

@@ -255,6 +255,9 @@ class Settings(BaseSettings):
     """Kept at least this long from the end of the broadcast (three years)."""
     scratch_budget_mb: int = Field(default=0, ge=0)
     """The scratch folder holds at most so many MiB; work that does not fit is parked. 0: no bound."""
+    memory_budget_mb: int = Field(default=0, ge=0)
+    """A worker uses at most so many MiB of memory; work that does not fit is done in smaller
+    batches or parked. 0: what its control group allows, else no bound."""
     disk_reserve_mb: int = Field(default=256, ge=0)
     """So many MiB of the disk stay free when something is fetched."""
     viewer_latency_ms: int = 10_000

@@ -22,9 +22,11 @@ from pipeline.kept import Kept
 from pipeline.keyframes.readings import KeptReader
 from pipeline.keyframes.spans import Stretch, share, stretches
 from pipeline.media import run as media
+from pipeline.memory import require
 from pipeline.model import Revision, StageName
-from pipeline.plan import run_stage, sources, workplace
+from pipeline.plan import run_stage, workplace
 from pipeline.provenance import canonical_bytes
+from pipeline.sources import sources
 from pipeline.timeline import Span
 from pipeline.transcribe.run import Listening
 from pipeline.transcribe.sounds import BYTES_PER_MS, Sounds, sweep
@@ -114,6 +116,7 @@ def hear_part(app: Application, prefix: str, *, number: int, count: int, by: str
         for recording, low, high in _stretches(revision, number=number, count=count)
         for digest in listening.hear_chunks(sounds.chunks(recording, low_ms=low, high_ms=high))
     ]
+    app.transcriber.rest()
     _write(app, revision, key, dict(listening.cache.found(digests)), by=by)
     return len(digests)
 
@@ -128,6 +131,7 @@ def see_part(app: Application, prefix: str, *, number: int, count: int, by: str 
     key = part_key(prefix, folder, number=number, count=count)
     if app.store.stat(key) is not None:
         return len(_read(app, key))
+    require(app.settings, revision, "keyframes")
     spans = stretches(revision.clock_map, span_ms=app.settings.keyframes.span_ms)
     reader = KeptReader(app.reader, folder)
     with sources(context, revision.recordings) as found:

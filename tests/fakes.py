@@ -403,6 +403,9 @@ class LoudnessTranscriber:
         stop = 0 if retry and self.retry_helps else self.stops_ms * 16
         return [[] if self.mute else self._hear(chunk[: stop or None]) for chunk in chunks]
 
+    def rest(self) -> None:
+        """It holds nothing."""
+
     def _hear(self, samples: Any) -> list[Heard]:
         steps = [samples[at : at + 8000] for at in range(0, len(samples), 8000)]
         levels = [float((step**2).mean()) ** 0.5 for step in steps]

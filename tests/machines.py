@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -25,6 +25,8 @@ from tests.command import PROGRAM, env
 from tests.prefects import Server
 from tests.services import s3_environment, s3_settings, s3_store
 
+Left = tuple[dict[str, str], str]
+Command = tuple[str | Path, ...]
 Victim = Literal["worker", "server", "machine"]
 VICTIMS: tuple[Victim, ...] = ("worker", "server", "machine")
 _TOLD = ("/custody/", "/parts/", "/custody-log/")
@@ -64,29 +66,36 @@ class Site:
     def kill(self, victim: Victim, command: subprocess.Popen[bytes]) -> None:
         """End it at once, with all its children."""
         victims = {
-            "worker": [w.pid for w in self._workers[:1]],
-            "server": [self._server.pid],
-            "machine": [self._server.pid, command.pid, *(w.pid for w in self._workers)],
+            "worker": self._workers[:1],
+            "server": [self._server.process],
+            "machine": [self._server.process, command, *self._workers],
         }
         kill_all(victims[victim])
 
     def stop(self) -> None:
         """End everything that runs."""
-        kill_all([w.pid for w in self._workers])
+        kill_all(self._workers)
         self._server.stop()
 
 
-def kill_all(roots: list[int]) -> None:
+def kill_all(roots: Sequence[subprocess.Popen[bytes]]) -> None:
     """SIGKILL for processes and everything they started; all are gone afterwards."""
-    doomed = []
-    for pid in roots:
+    started: list[psutil.Process] = []
+    for root in roots:
         with contextlib.suppress(psutil.NoSuchProcess):
-            root = psutil.Process(pid)
-            doomed += [root, *root.children(recursive=True)]
-    for one in doomed:
+            started += psutil.Process(root.pid).children(recursive=True)
+    for one in (*roots, *started):
         with contextlib.suppress(psutil.NoSuchProcess):
             one.kill()
-    psutil.wait_procs(doomed, timeout=30)
+    for root in roots:
+        root.wait(30)  # before psutil, which would take the exit status away
+    psutil.wait_procs(started, timeout=30)
+
+
+def spread(recording: Path, here: Shared, *, part_s: int, stall_s: int = 60) -> Command:
+    """The command that spreads a broadcast over the workers."""
+    options = ("--part-s", str(part_s), "--stall-s", str(stall_s))
+    return ("flows", "spread", recording, "-w", here.folder, *options)
 
 
 class Killed(NamedTuple):
@@ -101,36 +110,37 @@ class Killed(NamedTuple):
     redone: int
     """Of those, how many were heard or read once more."""
     in_hand_s: float
-    """Seconds since the last of them was kept: the work of one machine that was lost, at most."""
+    """Seconds since one was last kept, or a stage done: work of one worker that was lost, at most."""
     took_s: float
     """From the kill to the end."""
 
 
-def disturbed(site: Site, command: tuple[str | Path, ...], *, victim: Victim, after_s: float,
-              scratch: Path) -> Killed:  # fmt: skip
+def disturbed(
+    site: Site, command: Command, *, victim: Victim, after_s: float, scratch: Path
+) -> Killed:
     """Run a command, kill something in the middle, start again what was killed, to a good end.
 
     Raises:
         AssertionError: it does not end well.
     """
     site.start()
-    begun, process = time.time(), site.begin(*command)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(after_s)
-    hit = process.poll() is None
-    site.kill(victim, process)
-    killed_at = time.time()
-    before = _readings(scratch)
-    with _watched(scratch, before) as redone:
+    with _Watch(scratch) as watch:
+        process = site.begin(*command)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(after_s)
+        hit = process.poll() is None
+        site.kill(victim, process)
+        killed_at, kept = time.monotonic(), watch.keep()
         site.start()
-        _, again = process.communicate(), process.returncode != 0
+        process.communicate()
+        again = process.returncode != 0
         if again:
             done = subprocess.run(
                 [*PROGRAM, *map(str, command)], env=env(**site.environment), capture_output=True
             )
             assert done.returncode == 0, done.stderr.decode()[-2000:]
-    last = max((at for _, at in before.values()), default=begun)
-    return Killed(hit, again, len(before), len(redone), killed_at - last, time.time() - killed_at)
+    took_s = time.monotonic() - killed_at
+    return Killed(hit, again, kept, len(watch.redone), killed_at - watch.progress_s, took_s)
 
 
 def _readings(scratch: Path) -> dict[str, tuple[int, float]]:
@@ -143,22 +153,41 @@ def _readings(scratch: Path) -> dict[str, tuple[int, float]]:
     return found
 
 
-@contextlib.contextmanager
-def _watched(scratch: Path, before: dict[str, tuple[int, float]]) -> Iterator[set[str]]:
-    """Which of these readings are written again meanwhile."""
-    redone: set[str] = set()
-    stop = threading.Event()
+class _Watch:
+    """Looks at the readings of a workspace, five times a second."""
 
-    def look() -> None:
-        while not stop.wait(0.2):
-            now = _readings(scratch)
-            redone.update(n for n in now.keys() & before.keys() if now[n] != before[n])
+    def __init__(self, scratch: Path) -> None:
+        self._scratch = scratch
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self._seen: dict[str, tuple[int, float]] = {}
+        self._kept: dict[str, tuple[int, float]] | None = None
+        self.progress_s = time.monotonic()
+        """When one was last kept, or a stage was done with its own, before the kill."""
+        self.redone: set[str] = set()
+        """Which of those kept at the kill were written once more."""
 
-    thread = threading.Thread(target=look)
-    thread.start()
-    yield redone
-    stop.set()
-    thread.join()
+    def keep(self) -> int:
+        """Remember what is there at the kill; how many."""
+        self._kept = _readings(self._scratch)
+        return len(self._kept)
+
+    def _look(self) -> None:
+        while not self._stop.wait(0.2):
+            now = _readings(self._scratch)
+            if self._kept is not None:
+                old = self._kept
+                self.redone.update(n for n in now.keys() & old.keys() if now[n] != old[n])
+            elif now.keys() != self._seen.keys():
+                self._seen, self.progress_s = now, time.monotonic()
+
+    def __enter__(self) -> _Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
 
 
 def stored(store: ObjectStore) -> dict[str, str]:
@@ -188,7 +217,7 @@ class Shared(NamedTuple):
     url: str
     alias: str
 
-    def left(self) -> tuple[dict[str, str], str]:
+    def left(self) -> Left:
         """All that a run left behind: objects, documents."""
         return stored(self.store), searchable(self.url, self.alias)
 

@@ -32,10 +32,10 @@ class Server:
         return self._quiet | {"PREFECT_API_URL": f"http://127.0.0.1:{self._port}/api"}
 
     @property
-    def pid(self) -> int:
-        """Of its process."""
+    def process(self) -> subprocess.Popen[bytes]:
+        """What was started last."""
         assert self._process is not None
-        return self._process.pid
+        return self._process
 
     def start(self) -> None:
         """Start it unless it runs; it answers afterwards."""

@@ -58,7 +58,7 @@ class RapidReader:
             return ()
         try:
             found = self._engine(image, use_cls=False)
-        except (ONNXRuntimeError, ValueError, IndexError, RuntimeError) as error:
+        except (ONNXRuntimeError, ValueError, IndexError, RuntimeError, MemoryError) as error:
             raise ModelError(
                 f"RapidOCR failed on a picture of {image.shape[1]} x {image.shape[0]} pixels: "
                 f"{str(error).splitlines()[-1] if str(error) else type(error).__name__}",

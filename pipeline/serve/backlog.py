@@ -9,7 +9,9 @@ from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.exposition import generate_latest
 
 from pipeline.bootstrap import Application
+from pipeline.divergence import divergences
 from pipeline.ledger import Ledger
+from pipeline.serve.system import memory
 from pipeline.standing import Item, standings
 
 
@@ -34,7 +36,26 @@ def metrics(app: Application, places: Sequence[str] = ()) -> str:
     )
     for code, count in codes.items():
         failures.labels(code).set(count)
+    _kept_apart(app, registry)
     return generate_latest(registry).decode()
+
+
+def _kept_apart(app: Application, registry: CollectorRegistry) -> None:
+    """Outputs that differ under one work key, and the memory this worker may use and stages need."""
+    found = Gauge(
+        "evidence_divergences", "Work that gave other bytes the second time.", registry=registry
+    )
+    found.set(sum(1 for _ in divergences(app.store)))
+    bounds = memory(app)
+    budget = Gauge(
+        "evidence_memory_budget_bytes", "Of this worker; 0: no bound.", registry=registry
+    )
+    budget.set(bounds.pop("budget_bytes"))
+    needs = Gauge(
+        "evidence_memory_need_bytes", "Least that a stage needs.", ("stage",), registry=registry
+    )
+    for name, need in bounds.items():
+        needs.labels(name.removesuffix("_bytes")).set(need)
 
 
 def _count(items: list[Item], registry: CollectorRegistry) -> None:

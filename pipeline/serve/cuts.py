@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pipeline.evidence.clip import Clip, make_clip, media_span
 from pipeline.model import PacketIndex, Revision, Transcript
-from pipeline.plan import Context, span_source
+from pipeline.plan import Context
+from pipeline.sources import span_source
 
 
 def cut_clip(

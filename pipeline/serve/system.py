@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.bootstrap import Application, open_workspace
+from pipeline.divergence import divergences
 from pipeline.errors import ConfigError, EvidenceError
+from pipeline.memory import budget_bytes, least
 from pipeline.settings import SETTINGS_FILE, Settings
 from pipeline.standing import standings
 
@@ -32,7 +34,20 @@ def status(app: Application, places: Sequence[str] = ()) -> dict[str, Any]:
         ],
         "unfinished": [i.name for i in work if i.standing in ("running", "unfinished")],
         "work": [item.model_dump(mode="json") for item in work],
+        "divergences": [one.model_dump(mode="json") for one in divergences(app.store)],
+        "memory": memory(app),
         "free_bytes": shutil.disk_usage(app.root).free,
+    }
+
+
+def memory(app: Application) -> dict[str, int]:
+    """What this worker may use, and what the stages need at least, bytes."""
+    from pipeline.transcribe.models import model_bytes
+
+    size = model_bytes(app.settings.transcribe.model)
+    return {
+        "budget_bytes": budget_bytes(app.settings),
+        **{f"{stage}_bytes": need for stage, need in least(size).items()},
     }
 
 

@@ -99,6 +99,14 @@ def resolve(model: str, *, revision: str = "", cache: Path, offline: bool = Fals
     return _from_hub(model, revision, cache, offline=offline)
 
 
+def model_bytes(model: str) -> int:
+    """Size of a model's files, told without reading them; 0 where only the hub knows."""
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return sum(file.stat().st_size for file in _files(folder))
+    return MODEL_BYTES if model in (PACKAGED, "base") else 0
+
+
 def packaged_here() -> bool:
     """Whether both wheels of the packaged base model are installed."""
     return all(importlib.util.find_spec(part) is not None for part in _PARTS)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.errors import ModelMissing, TranscriptionFailed
@@ -92,23 +92,35 @@ class _Tongue(NamedTuple):
 
 
 class WhisperTranscriber:
-    """``ports.Transcriber`` on a local Whisper model; load one per process.
+    """``ports.Transcriber`` on a local Whisper model, loaded when it first listens.
 
     Args:
         files: The model, as ``models.resolve`` found it.
         settings: Beam width, device, compute type; threads and batch never change texts.
-
-    Raises:
-        ModelMissing: the files cannot be loaded as a Whisper model.
     """
 
     def __init__(self, files: ModelFiles, settings: TranscribeSettings) -> None:
         self._files = files
         self._settings = settings
-        self._model = _load(files, settings)
         spoken = settings.numerals == "spoken"
         self._first = Decoding(settings.beam_size, False, 1000, 0, spoken)
         self._retry = Decoding(max(5, settings.beam_size), True, 1000, _LOOP_TOKENS, spoken)
+
+    def load(self) -> None:
+        """Have the model in memory.
+
+        Raises:
+            ModelMissing: the files cannot be loaded as a Whisper model.
+        """
+        assert self._model  # noqa: S101
+
+    def rest(self) -> None:
+        """Give the model's memory back; it is loaded again when it listens."""
+        self.__dict__.pop("_model", None)
+
+    @cached_property
+    def _model(self) -> Any:
+        return _load(self._files, self._settings)
 
     @property
     def producer(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from pipeline.media.audio import audio_blocks
 from pipeline.media.source import open_source
 from pipeline.ports import Transcriber
 from pipeline.settings import TranscribeSettings
+from pipeline.transcribe.apart import ApartTranscriber
 from pipeline.transcribe.models import packaged_here, resolve
 from pipeline.transcribe.whisper import WhisperTranscriber
 from tests.fakes import LoudnessTranscriber
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-KINDS = ["fake", "whisper"]
+KINDS = ["fake", "whisper", "apart"]
 
 
 def real(cache: Path, *, batch: int = 8, threads: int = 2) -> WhisperTranscriber:
@@ -48,6 +50,16 @@ def clip() -> list[Any]:
 @pytest.fixture(scope="module")
 def whisper(cache: Path) -> WhisperTranscriber:
     return real(cache)
+
+
+@pytest.fixture(scope="module")
+def apart(cache: Path) -> Iterator[ApartTranscriber]:
+    if not packaged_here():
+        pytest.skip("the packaged model is not installed (extra `offline`)")
+    settings = TranscribeSettings(batch_chunks=8, cpu_threads=2)
+    found = ApartTranscriber(resolve("packaged", cache=cache), settings)
+    yield found
+    found.rest()
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -150,3 +162,9 @@ def test_numerals_are_written_as_they_were_said(whisper: WhisperTranscriber) -> 
     text = "".join(texts(whisper.transcribe([english], language="en")))
     assert "fifteen bucks" in text.lower()
     assert not any(c.isdigit() for c in text)
+
+
+def test_after_a_rest_it_hears_the_same(transcriber: Transcriber, clip: list[Any]) -> None:
+    before = transcriber.transcribe(clip[:1], language="zh")
+    transcriber.rest()
+    assert transcriber.transcribe(clip[:1], language="zh") == before

@@ -18,9 +18,10 @@ import pytest
 from tests.command import PROGRAM, env, evidence, short_broadcast, workspace
 from tests.faults import FaultProxy, Reset
 from tests.kills import killed, outputs
+from tests.machines import VICTIMS, Left, Shared, Site, Victim, disturbed, keys, shared, spread
 from tests.on_air import Air, cut_up
 from tests.prefects import server
-from tests.services import s3_environment, s3_settings
+from tests.services import needed, s3_environment, s3_settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 SECONDS = 16
@@ -47,16 +48,48 @@ def undisturbed(
     return outputs(here), time.monotonic() - begun
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_run_killed_at_any_moment_is_continued_with_the_same_bytes(
-    seed: int, recording: Path, undisturbed: tuple[dict[str, str], float], tmp_path: Path
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A Prefect server and two workers, over the real S3 server and Elasticsearch."""
+    found = Site(tmp_path_factory.mktemp("site"), workers=2, environment=keys())
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="module")
+def spread_whole(
+    site: Site, recording: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Left, float]:
+    """What a spread broadcast leaves when nothing happens to it, and how long it takes."""
+    here, _ = room(tmp_path_factory.mktemp("whole")), site.start()
+    begun = time.monotonic()
+    assert evidence(*spread(recording, here, part_s=8), **site.environment).code == 0
+    return here.left(), time.monotonic() - begun
+
+
+def room(folder: Path) -> Shared:
+    url, bucket = needed("EVIDENCE_TEST_ELASTICSEARCH_URL"), f"kills-{uuid.uuid4().hex[:8]}"
+    return shared(folder / "w", bucket=bucket, url=url, ocr=True, span_ms=8_000)
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(("seed", "victim"), list(enumerate(VICTIMS, start=1)))
+def test_killed_at_any_moment_and_started_again_it_ends_with_the_same_bytes(
+    seed: int,
+    victim: Victim,
+    site: Site,
+    recording: Path,
+    spread_whole: tuple[Left, float],
+    tmp_path: Path,
 ):
-    want, took_s = undisturbed
-    here = workspace(tmp_path / "w")
-    killed("process", recording, "-w", here, after_s=random.Random(seed).uniform(0.5, took_s))
-    assert evidence("process", recording, "-w", here).code == 0
-    assert outputs(here) == want
-    assert not [name for name in outputs(here) if "diverged" in name]
+    want, took_s = spread_whole
+    here, after_s = room(tmp_path), random.Random(seed).uniform(1, took_s)
+    command, scratch = spread(recording, here, part_s=8), here.folder / "scratch"
+    found = disturbed(site, command, victim=victim, after_s=after_s, scratch=scratch)
+    print(victim, f"killed after {after_s:.1f} s of {took_s:.1f} s:", found)
+    assert here.left() == want
+    assert found.redone == 0
+    assert not [name for name in want[0] if "diverged" in name]
 
 
 def test_a_flow_killed_with_its_worker_is_continued(

@@ -9,7 +9,7 @@ import pytest
 
 from flows.watch import Quiet
 from pipeline.ingest.arrivals import Arrival, arrivals
-from pipeline.ledger import TRIES, Ledger, Try
+from pipeline.ledger import KILLS, TRIES, Ledger, Try
 from tests.fakes import MemoryStore
 
 
@@ -82,3 +82,12 @@ def test_only_failures_of_its_own_set_an_arrival_aside(transient: bool, standing
     assert [(s.digest, s.standing, len(s.tries)) for s in ledger.sheets()] == [
         ("d", "done", TRIES + 2)
     ]
+
+
+def test_a_recording_whose_process_is_killed_again_and_again_is_set_aside():
+    ledger = Ledger(MemoryStore())
+    killed = Try(place="p", outcome="failed", at_utc_ms=1, error="crashed", transient=True)
+    standings = [ledger.add("d", killed).standing for _ in range(KILLS * TRIES)]
+    assert standings == ["waiting"] * (KILLS * TRIES - 1) + ["quarantined"]
+    ledger.add("d", Try(place="p", outcome="again", at_utc_ms=2))
+    assert ledger.sheet("d").standing == "waiting"

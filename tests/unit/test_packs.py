@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.archive import Archive, encoded, prefix_of
+from pipeline.divergence import divergences
 from pipeline.errors import EntryMissing, HashMismatch, NotFound, UnknownFormat
 from pipeline.ingest.local import LocalStore
 from pipeline.model import Broadcast, ClockMap, Producer, Release, Revision
@@ -137,3 +138,15 @@ def test_an_unfinished_broadcast_says_so(tmp_path: Path):
         archive.state("b1")
     archive.put_release(prefix, Release(number=1, revision=1, outputs=()), retain_until=None)
     assert archive.state("b1").release.number == 1
+
+
+def test_a_divergence_is_told_with_both_outputs(tmp_path: Path):
+    archive = Archive(LocalStore(tmp_path))
+    made = Producer(stage="claims", version="1")
+    common = {"work_key": "k" * 64, "producer": made, "records": 0, "retain_until": None}
+    first = archive.put_output("h/p/m/b", pack=b"one", **common)
+    assert list(divergences(archive.store)) == []
+    archive.put_output("h/p/m/b", pack=b"two", **common)
+    (found,) = divergences(archive.store)
+    assert (found.broadcast_id, found.stage, found.first) == ("b", "claims", first.content)
+    assert archive.store.read(found.other_key) == b"two"
