@@ -16,7 +16,7 @@ from flows.workspaces import opened
 from pipeline import notify
 from pipeline.bootstrap import Application
 from pipeline.ingest.arrivals import Arrival, arrivals
-from pipeline.ledger import Ledger, Sheet, Try
+from pipeline.ledger import PARKED, Ledger, Sheet, Try
 from pipeline.runner import bucket_opener
 
 
@@ -25,7 +25,7 @@ class Row(NamedTuple):
 
     place: str
     outcome: str
-    """``done``, ``failed``, or ``quarantined`` by this failure."""
+    """``done``, ``failed``, ``parked`` for want of room, or ``quarantined`` by this failure."""
     broadcast_id: str
     seconds: float
     message: str
@@ -53,11 +53,12 @@ def one(workspace: str, place: str, digest: str) -> Row:
             broadcast_id=ended.broadcast_id,
             error=ended.error,
             message=ended.message[:4000],
-            transient=ended.transient,
+            transient=ended.transient or ended.error in PARKED,
         ),
     )
     _tell(opened(workspace), sheet, ended)
-    outcome = sheet.standing if sheet.standing != "waiting" else "failed"
+    failed = "parked" if sheet.parked else "failed"
+    outcome = sheet.standing if sheet.standing != "waiting" else failed
     seconds = round(time.monotonic() - begun, 1)
     return Row(place, outcome, ended.broadcast_id, seconds, ended.message)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
@@ -29,12 +30,25 @@ def verify(workspace: str, prefix: str) -> list[dict[str, Any]]:
 
 
 @task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
-def retention(workspace: str) -> tuple[int, list[dict[str, Any]]]:
-    """How many broadcasts need not be kept any longer, and which are kept too short."""
+def custody_log(workspace: str, prefixes: list[str]) -> tuple[int, list[dict[str, Any]]]:
+    """Entries of the custody log, and what in it does not hold."""
+    entries, found = upkeep.log(opened(workspace), set(prefixes))
+    return entries, [one.model_dump() for one in found]
+
+
+@task
+def bundle(place: str) -> list[dict[str, Any]]:
+    """Check one sealed bundle."""
+    return [one.model_dump() for one in upkeep.bundle(Path(place))]
+
+
+@task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
+def retention(workspace: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Which broadcasts need not be kept any longer, and which are kept too short."""
     app, now = opened(workspace), time.time_ns() // 1_000_000
     found = [upkeep.retention(app, p, now_utc_ms=now) for p in app.archive.broadcasts()]
-    short = [one.model_dump() for one in found if isinstance(one, upkeep.Finding)]
-    return sum(one is True for one in found), short
+    past = [one.model_dump() for one in found if isinstance(one, upkeep.Past)]
+    return past, [one.model_dump() for one in found if isinstance(one, upkeep.Finding)]
 
 
 @task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
@@ -44,29 +58,65 @@ def notices(workspace: str) -> int:
 
 
 @flow(name="maintain", log_prints=True)
-def maintain(workspace: str = "", *, size: int = 20, seed: str = "") -> dict[str, Any]:
+def maintain(
+    workspace: str = "",
+    *,
+    size: int = 20,
+    share: float = 0,
+    seed: str = "",
+    bundles: list[str] | None = None,
+) -> dict[str, Any]:
     """Look after a workspace; what was found.
 
-    ``size`` broadcasts are verified whole, others every day (``seed`` is the day).
+    ``size`` broadcasts (or ``share`` per cent of them) are verified whole, and as many of the
+    sealed bundles in the folders ``bundles``; others every day (``seed`` is the day).
     """
+    day = seed or datetime.now(UTC).date().isoformat()
     prefixes = sorted(opened(workspace).archive.broadcasts())
-    changed, differing = reconcile(workspace)
-    chosen = upkeep.sample(prefixes, size=size, seed=seed or datetime.now(UTC).date().isoformat())
-    findings = [finding for prefix in chosen for finding in verify(workspace, prefix)]
-    released, short = retention(workspace)
+    sealed = [str(place) for place in upkeep.bundles([Path(b) for b in bundles or ()])]
+    changed, findings = reconcile(workspace)
+    chosen = _sample(prefixes, size, share, day)
+    for prefix in chosen:
+        findings += verify(workspace, prefix)
+    entries, broken = custody_log(workspace, chosen)
+    checked = _sample(sealed, size, share, day)
+    findings += [*broken, *(finding for place in checked for finding in bundle(place))]
+    past, short = retention(workspace)
     notices(workspace)
     found = upkeep.Upkeep(
         broadcasts=len(prefixes),
         reconciled=changed,
         verified=len(chosen),
-        released=released,
-        findings=tuple(upkeep.Finding(**one) for one in (*differing, *findings, *short)),
+        log_entries=entries,
+        bundles=len(checked),
+        past=tuple(upkeep.Past(**one) for one in past),
+        findings=tuple(upkeep.Finding(**one) for one in (*findings, *short)),
     )
+    _show(found)
+    return found.model_dump(mode="json")
+
+
+def _sample(names: list[str], size: int, share: float, seed: str) -> list[str]:
+    return upkeep.sample(names, size=upkeep.size_of(len(names), size=size, share=share), seed=seed)
+
+
+def _show(found: upkeep.Upkeep) -> None:
+    """The run's report on the server's page: what was looked at, found, and may be removed."""
     for finding in found.findings:
         print(f"{finding.broadcast_id}: {finding.code}: {finding.detail}")
-    rows = [one.model_dump() for one in found.findings] or [{"broadcast_id": "", "code": "none"}]
+    counts = found.model_dump(exclude={"findings", "past"})
+    rows = [{"what": name, "result": str(value)} for name, value in counts.items()]
+    rows += [
+        {"what": f"{one.code}: {one.broadcast_id}", "result": one.detail} for one in found.findings
+    ]
+    rows += [
+        {
+            "what": f"past its retention: {one.broadcast_id}",
+            "result": f"{one.days} days; held by: {', '.join(one.held_by) or 'nothing'}",
+        }
+        for one in found.past
+    ]
     create_table_artifact(table=rows, key="upkeep", description="What upkeep found")
-    return found.model_dump(mode="json")
 
 
 def run(workspace: str, **options: Any) -> dict[str, Any]:

@@ -8,11 +8,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
-from prefect.exceptions import ObjectAlreadyExists
+from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.settings import PREFECT_API_URL
 
 from flows.backfill import backfill
 from flows.live import live
@@ -20,6 +25,7 @@ from flows.maintain import maintain
 from flows.process_broadcast import process_broadcast
 from flows.spread import part, process_spread
 from flows.watch import watch
+from pipeline.errors import ConfigError
 
 POOL = "evidence"
 DEPLOYED: dict[str, tuple[Any, str]] = {
@@ -78,17 +84,66 @@ def worker(pool: str = POOL, *, name: str = "") -> list[str]:
     return [sys.executable, "-m", "prefect", *start, *named]
 
 
-def run(workers: int, pool: str = POOL) -> int:
-    """Workers until they are stopped; the worst exit code."""
+def run(
+    workers: int, pool: str = POOL, *, tell: Callable[[dict[str, Any]], None] | None = None
+) -> int:
+    """Workers until they are stopped; the worst exit code.
+
+    With ``tell`` each beginning and end is told, and what the workers say goes to standard error.
+    """
     deploy(pool)
-    begun = [
-        subprocess.Popen(worker(pool, name=f"{os.getpid()}-{n}"), start_new_session=True)
-        for n in range(1, workers + 1)
-    ]
+    begun: list[subprocess.Popen[bytes]] = []
+    for number in range(1, workers + 1):
+        name = f"{os.getpid()}-{number}"
+        out = sys.stderr if tell else None
+        command = worker(pool, name=name)
+        begun.append(subprocess.Popen(command, start_new_session=True, stdout=out))
+        if tell:
+            tell({"event": "started", "worker": name, "pid": begun[-1].pid, "pool": pool})
     try:
-        return max(process.wait() for process in begun)
+        codes = [process.wait() for process in begun]
     except KeyboardInterrupt:
-        return _stopped(begun)
+        codes = [_stopped(begun)]
+    if tell:
+        for process in begun:
+            tell({"event": "ended", "pid": process.pid, "exit_code": process.returncode})
+    return max(codes)
+
+
+def status(pool: str = POOL) -> dict[str, Any]:
+    """What the server knows of the pool: workers, queues, runs by state; nothing in it decides work.
+
+    Raises:
+        ConfigError: no server in ``PREFECT_API_URL``, or no such pool there.
+    """
+    if not PREFECT_API_URL.value():
+        raise ConfigError("PREFECT_API_URL is not set", hint="start a server, name it there")
+    try:
+        with get_client(sync_client=True) as client:
+            found = client.read_work_pool(pool)
+            workers = client.read_workers_for_work_pool(pool)
+            queues = client.read_work_queues(work_pool_name=pool)
+            runs = client.read_flow_runs(
+                work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])),
+                sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+                limit=200,
+            )
+    except ObjectNotFound as error:
+        raise ConfigError(
+            f"{pool}: no such pool on the server", hint="run: evidence flows deploy"
+        ) from error
+    states = Counter(str(run.state_name or "") for run in runs)
+    return {
+        "server": str(PREFECT_API_URL.value()),
+        "pool": found.name,
+        "paused": found.is_paused,
+        "limit": found.concurrency_limit,
+        "workers": [
+            {"name": w.name, "status": w.status.value if w.status else ""} for w in workers
+        ],
+        "queues": [{"name": q.name, "priority": q.priority, "paused": q.is_paused} for q in queues],
+        "runs": dict(sorted(states.items())),
+    }
 
 
 def _stopped(begun: list[subprocess.Popen[bytes]]) -> int:

@@ -32,6 +32,7 @@
     │ ├ EntryUnlisted
     │ └ UnknownFormat
     ├ DiskShort                         work refused before it began
+    │ └ NoRoom                          transient: parked until the worker has room
     ├ MemoryShort                       transient: does not fit this worker's memory budget
     ├ NotFound
     ├ NotAllowed                        the role of who asks lacks the right
@@ -298,6 +299,13 @@ class DiskShort(EvidenceError):
 
     code = "disk_short"
     exit_code = 11
+
+
+class NoRoom(DiskShort):
+    """This worker's disk budget is used up for now: the work is parked until there is room."""
+
+    code = "parked"
+    transient = True
 
 
 class MemoryShort(EvidenceError):

@@ -21,6 +21,10 @@ STANDING = Literal["waiting", "done", "quarantined"]
 TRIES = 3
 """An arrival that failed this often for a reason of its own is set aside."""
 
+
+PARKED = frozenset({"parked", "disk_short", "memory_short"})
+"""Errors of a worker that had no room: no reason to set a recording aside."""
+
 KILLS = 3
 """So many kills of its process count as one failure of a recording's own."""
 
@@ -58,6 +62,11 @@ class Sheet(NamedTuple):
         return "quarantined" if self.failures >= TRIES else "waiting"
 
     @property
+    def parked(self) -> bool:
+        """Whether it waits because no worker had room for it."""
+        return self.standing == "waiting" and bool(self.tries) and self.tries[-1].error in PARKED
+
+    @property
     def failures(self) -> int:
         """Failures that will not go away by themselves, since a person last said ``again``.
 
@@ -84,8 +93,13 @@ class Ledger:
         return Sheet(digest, tuple(self._load(key) for key in keys))
 
     def add(self, digest: str, one: Try) -> Sheet:
-        """Write a try under the next free number; the sheet after it."""
+        """Write a try under the next free number; the sheet after it.
+
+        Being parked again for the same reason is nothing new and leaves no further record.
+        """
         sheet = self.sheet(digest)
+        if sheet.parked and one.error == sheet.tries[-1].error:
+            return sheet
         number = len(sheet.tries) + 1
         body = canonical_bytes(one.model_dump(mode="json"))
         while not self._store.put_if_absent(f"arrivals/{digest}/{number:06d}.json", body):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.archive import State
 from pipeline.bootstrap import Application
+from pipeline.budget import budget_of
 from pipeline.errors import InputError
 from pipeline.index import run as index_room
 from pipeline.index.documents import Document, documents_of
@@ -88,7 +90,12 @@ def take_in(app: Application, request: Request) -> ingest_room.Ingested:
 def read_given(app: Application, request: Request) -> ingest_room.Given:
     """The input as values: description parsed, recordings found, transcript checked."""
     found = [
-        fetch.resolve(text, scratch=app.scratch / "inputs", s3=bucket_opener(app))
+        fetch.resolve(
+            text,
+            scratch=app.scratch / "inputs",
+            s3=bucket_opener(app),
+            admit=partial(_admit, app, text),
+        )
         for text in request.inputs
     ]
     recordings = tuple(path for inputs in found for path in inputs.recordings)
@@ -99,6 +106,15 @@ def read_given(app: Application, request: Request) -> ingest_room.Given:
     _require_something(request, recordings, broadcast)
     given = ingest_room.Given(broadcast, recordings, None, "", 0, warnings)
     return _with_transcript(given, request.transcript_file) if request.transcript_file else given
+
+
+def _admit(app: Application, what: str, need_bytes: int, folder: Path) -> None:
+    """Let a recording into the scratch folder, or park it.
+
+    Raises:
+        NoRoom: there is not enough room now.
+    """
+    budget_of(app.scratch, app.settings).admit(need_bytes, folder=folder, what=what)
 
 
 def read_broadcast(path: Path) -> tuple[Broadcast, tuple[str, ...]]:

@@ -28,8 +28,9 @@ class Item(Frozen):
 
     name: str
     """Place of an arrival, or a broadcast id."""
-    standing: Literal["waiting", "quarantined", "running", "unfinished", "on_air"]
-    """``waiting``: not tried, or to be tried again; ``unfinished``: begun, and nobody is at it on
+    standing: Literal["waiting", "parked", "quarantined", "running", "unfinished", "on_air"]
+    """``waiting``: not tried, or to be tried again; ``parked``: no worker had room for it, and
+    ``message`` says what was short; ``unfinished``: begun, and nobody is at it on
     this machine; ``on_air``: sealed parts and no end yet."""
     age_s: int | None = None
     """Seconds since the last that is known of it; None where nothing is."""
@@ -70,7 +71,7 @@ def _arrived(app: Application, places: Sequence[str], now_ms: int) -> Iterator[I
         place, size = bytes_of.get(digest, (last.place if last else digest, 0))
         yield Item(
             name=place,
-            standing=sheet.standing,
+            standing="parked" if sheet.parked else sheet.standing,
             age_s=_age(now_ms, last.at_utc_ms if last else None),
             tries=len(sheet.tries),
             error=last.error if last else "",

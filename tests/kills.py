@@ -21,7 +21,7 @@ def outputs(workspace: Path) -> dict[str, str]:
     return {
         name: sha256_file(path)
         for name, path in names.items()
-        if "/custody/" not in name and not name.startswith(told)
+        if "/custody" not in name and not name.startswith(told)
     }
 
 

@@ -67,13 +67,20 @@ class Inputs(NamedTuple):
     """In order; empty where a folder holds a description alone."""
 
 
-def resolve(text: str, *, scratch: Path, s3: Callable[[str], ObjectStore]) -> Inputs:
+def resolve(
+    text: str,
+    *,
+    scratch: Path,
+    s3: Callable[[str], ObjectStore],
+    admit: Callable[[int, Path], None] = lambda _, __: None,
+) -> Inputs:
     """Find the files; those in S3 are copied into a folder of their own under ``scratch``.
 
     Args:
         text: A path or an ``s3://`` URI.
         scratch: Where copies go; a copy that is still the same object is not fetched again.
         s3: Makes a store for a bucket, taking keys of any characters.
+        admit: Asked before the first byte is fetched: how many bytes a folder will hold.
 
     Raises:
         InputError: not there, not a recording, or a scheme that is not supported.
@@ -84,6 +91,7 @@ def resolve(text: str, *, scratch: Path, s3: Callable[[str], ObjectStore]) -> In
         return _from_path(Path(text))
     bucket, key = bucket_and_key(text)
     copies = scratch / sha256_hex(f"{bucket}/{key}".encode())[:16]
+    admit(_size_of(s3(bucket), key), copies)
     return _from_s3(s3(bucket), key, name=text, copies=copies)
 
 
@@ -222,6 +230,16 @@ def _from_s3(store: ObjectStore, key: str, *, name: str, copies: Path) -> Inputs
 
 
 _COPIED = MEDIA | PLAYLISTS
+
+
+def _size_of(store: ObjectStore, key: str) -> int:
+    """Bytes of everything under a key that may have to be copied."""
+    one = store.stat(key) if key and not key.endswith("/") else None
+    if one is not None and PurePosixPath(key).suffix.lower() not in PLAYLISTS:
+        return one.size_bytes
+    folder = key.rpartition("/")[0] if one is not None else key.rstrip("/")
+    inside = store.list(f"{folder}/" if folder else "")
+    return sum(o.size_bytes for o in inside if PurePosixPath(o.key).suffix.lower() in _COPIED)
 
 
 def _copy_media(store: ObjectStore, parent: str, copies: Path) -> None:

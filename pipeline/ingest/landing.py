@@ -116,6 +116,9 @@ class Landing:
         self.arrived_s: dict[int, float] = {}
         """When each segment taken in this session had landed."""
         self._last = False
+        self._looked_s: float | None = None
+        self._unseen_s: dict[str, float | None] = {}
+        """The look before each file was seen first: it landed after that, whatever its time says."""
         self._hashes: dict[str, int] = {}
         self._tags: dict[str, tuple[str, float]] = {}
         self._used: dict[str, str] = {}
@@ -158,6 +161,9 @@ class Landing:
     # --- looking ----------------------------------------------------------------------------
 
     def _remember(self, seen: Seen, now_s: float) -> None:
+        for name in seen.tags.keys() - self._unseen_s.keys():
+            self._unseen_s[name] = self._looked_s
+        self._looked_s = now_s
         for name, tag in seen.tags.items():
             if self._tags.get(name, ("", 0.0))[0] != tag:
                 self._tags[name] = (tag, now_s)
@@ -227,7 +233,7 @@ class Landing:
             self._note("late", entry.sequence, entry.uri, sha256)
         elif entry.sequence in self._overtaken:
             self._note("reordered", entry.sequence, entry.uri, sha256)
-        self.arrived_s[entry.sequence] = now_s - copied.age_s
+        self.arrived_s[entry.sequence] = self._arrival(entry.uri, copied.age_s, now_s)
         self._keep(
             Taken(
                 sequence=entry.sequence,
@@ -241,6 +247,12 @@ class Landing:
             )
         )
         return late
+
+    def _arrival(self, name: str, age_s: float, now_s: float) -> float:
+        """When a file landed, by its age; a wall clock that jumped cannot put it before a look
+        at which it was not there."""
+        unseen_s = self._unseen_s.get(name)
+        return now_s - age_s if unseen_s is None else max(unseen_s, now_s - age_s)
 
     def _keep(self, one: Taken) -> None:
         self.taken[one.sequence] = one

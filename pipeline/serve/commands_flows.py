@@ -12,13 +12,19 @@ from pipeline.serve.commands_pool import (
     deploy_command,
     maintain_command,
     pause_command,
+    pool_status_command,
     spread_command,
     work_command,
 )
 from pipeline.serve.options import examples, json_option, service, workspace_option
 
 
-@click.group("flows")
+@click.group(
+    "flows",
+    epilog=examples(
+        "evidence flows watch s3://replays/ --marker _COMPLETE", "evidence flows status"
+    ),
+)
 def flows_command() -> None:
     """Run the same stages as Prefect flows."""
 
@@ -158,6 +164,7 @@ for _more in (
     work_command,
     deploy_command,
     pause_command,
+    pool_status_command,
     maintain_command,
 ):
     flows_command.add_command(_more)

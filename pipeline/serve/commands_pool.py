@@ -9,18 +9,61 @@ import click
 from pipeline.serve.options import examples, json_option, service, workspace_option
 
 
-@click.command("work", epilog=examples("evidence flows work --workers 3"))
+@click.command(
+    "work",
+    epilog=examples(
+        "evidence flows work --workers 3", "evidence flows work --json > workers.jsonl"
+    ),
+)
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--pool", default="evidence", show_default=True, help="Work pool.")
-def work_command(workers: int, pool: str) -> None:
+@json_option
+def work_command(workers: int, pool: str, as_json: bool) -> None:
     """Make pool and deployments and run WORKERS workers here until stopped.
 
     They take work from the server in PREFECT_API_URL, one thing each at a time. Any machine with
     this program, the same settings and the same server may do the same.
+
+    \b
+    JSON, a line for each beginning and end: event (started, ended), worker, pid, pool, exit_code.
     """
     from pipeline.serve.commands_flows import flow_named
+    from pipeline.serve.render import as_json as dump
+    from pipeline.serve.render import say
 
-    raise click.exceptions.Exit(flow_named("work")(workers, pool))
+    def tell(row: dict[str, object]) -> None:
+        say(dump(row))
+
+    raise click.exceptions.Exit(flow_named("work")(workers, pool, tell=tell if as_json else None))
+
+
+@click.command("status", epilog=examples("evidence flows status", "evidence flows status --json"))
+@click.option("--pool", default="evidence", show_default=True, help="Work pool.")
+@json_option
+def pool_status_command(pool: str, as_json: bool) -> None:
+    """Show the pool on the server in PREFECT_API_URL: paused or not, workers, queues, runs by state.
+
+    What is done is known from the store, not from here: see `evidence status`.
+
+    \b
+    JSON fields: server, pool, paused, limit, workers (name, status), queues (name, priority,
+    paused), runs (a count by state, of the latest 200).
+    """
+    from pipeline.serve.commands_flows import flow_named
+    from pipeline.serve.render import as_json as dump
+    from pipeline.serve.render import clean, say
+
+    found = flow_named("status")(pool)
+    if as_json:
+        say(dump(found))
+        return
+    limit = f", at most {found['limit']} runs" if found["limit"] else ""
+    say(f"{found['pool']}{' (paused)' if found['paused'] else ''}{limit} on {found['server']}")
+    for one in found["workers"]:
+        say(clean(f"worker {one['name']}: {one['status']}"))
+    for one in found["queues"]:
+        say(clean(f"queue {one['name']}: priority {one['priority']}"))
+    say("runs: " + (", ".join(f"{n} {state}" for state, n in found["runs"].items()) or "none"))
 
 
 @click.command("deploy", epilog=examples("evidence flows deploy --limit 8"))
@@ -109,32 +152,60 @@ def spread_command(
 
 
 @click.command(
-    "maintain", epilog=examples("evidence flows maintain", "evidence flows maintain -n 50")
+    "maintain",
+    epilog=examples(
+        "evidence flows maintain",
+        "evidence flows maintain -n 50 --bundles ../sealed/",
+        "evidence flows maintain --share 5 --json  # 5 % of the broadcasts",
+    ),
 )
 @click.option("-n", "size", type=click.IntRange(min=0), default=20, show_default=True)
+@click.option("--share", type=click.FloatRange(0, 100), default=0, help="So many per cent instead.")
 @click.option("--seed", default="", help="Chooses the sample; else the day does.")
+@click.option(
+    "--bundles",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A folder of sealed bundles, of which as large a sample is checked; may be repeated.",
+)
 @workspace_option
 @json_option
-def maintain_command(size: int, seed: str, workspace: Path | None, as_json: bool) -> None:
-    """Look after the workspace: index in step with the store, a sample read whole, retention, notices.
+def maintain_command(
+    size: int,
+    share: float,
+    seed: str,
+    bundles: tuple[Path, ...],
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
+    """Look after the workspace: index in step with the store, a sample read whole and compared with
+    hashes, Merkle roots and seals, the custody log, retention, notices.
 
-    Exit code 10 when something stored is not as it was, or is kept too short.
+    Removes nothing. Exit code 10 when something stored is not as it was, or is kept too short.
 
     \b
-    JSON fields: broadcasts, reconciled, verified, released, findings (broadcast_id, code, detail).
+    JSON fields: broadcasts, reconciled, verified, log_entries, bundles, past (broadcast_id,
+    retain_until_utc_ms, days, held_by), findings (broadcast_id, code, detail).
     """
     from pipeline.serve.commands_flows import flow_named
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import clean, say
 
-    found = flow_named("maintain")(str(service(workspace).app.root), size=size, seed=seed)
+    root = str(service(workspace).app.root)
+    places = [str(place) for place in bundles]
+    options = {"size": size, "share": share, "seed": seed, "bundles": places}
+    found = flow_named("maintain")(root, **options)
     if as_json:
         say(dump(found))
     else:
         say(
             f"{found['broadcasts']} broadcasts, {found['reconciled']} brought into step, "
-            f"{found['verified']} read whole, {found['released']} past their retention"
+            f"{found['verified']} read whole, {found['log_entries']} entries of the custody log, "
+            f"{found['bundles']} bundles checked, {len(found['past'])} past their retention"
         )
+        for one in found["past"]:
+            held = ", ".join(one["held_by"]) or "nothing"
+            say(clean(f"past by {one['days']} days: {one['broadcast_id']}, held by {held}"))
         for one in found["findings"]:
             say(clean(f"{one['code']}: {one['broadcast_id']}: {one['detail']}"))
     if found["findings"]:

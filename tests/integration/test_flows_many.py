@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.command import ROOT, env, evidence, short_broadcast, workspace
+from tests.command import PROGRAM, ROOT, env, evidence, short_broadcast, workspace
 from tests.media import master
 from tests.prefects import server
 
@@ -128,9 +132,58 @@ def test_maintain_looks_after_what_was_made(
     found = evidence("flows", "maintain", "-w", here, "--json", **prefect)
     assert found.code == 0, found.err
     assert (found.json["broadcasts"], found.json["verified"], found.json["findings"]) == (1, 1, [])
+    assert (found.json["past"], found.json["bundles"]) == ([], 0)
     pack = max((here / "objects").rglob("*.pack"), key=lambda p: p.stat().st_size)
     pack.chmod(0o644)
     pack.write_bytes(pack.read_bytes()[:-1])
     broken = evidence("flows", "maintain", "-w", here, "--json", **prefect)
     assert broken.code == 10
     assert [one["code"] for one in broken.json["findings"]] == ["hash_mismatch"]
+    rows = artifact("upkeep", prefect)
+    assert any(row["what"].startswith("hash_mismatch") for row in rows)
+    assert {"broadcasts", "verified", "log_entries", "bundles"} <= {row["what"] for row in rows}
+
+
+def test_the_pool_and_its_workers_can_be_asked_for_as_json(prefect: dict[str, str]):
+    assert evidence("flows", "deploy", "--json", **prefect).code == 0
+    begun = subprocess.Popen(
+        [*PROGRAM, "flows", "work", "--workers", "2", "--json"],
+        env=env(**prefect),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert begun.stdout is not None
+        rows = [json.loads(begun.stdout.readline()) for _ in range(2)]
+        assert [row["event"] for row in rows] == ["started", "started"]
+        names = {row["worker"] for row in rows}
+        end = time.monotonic() + 240
+        while True:
+            told = evidence("flows", "status", "--json", **prefect).json
+            if names <= {one["name"] for one in told["workers"] if one["status"] == "ONLINE"}:
+                break
+            assert time.monotonic() < end, told
+            time.sleep(1)
+        assert (told["pool"], told["paused"]) == ("evidence", False)
+        assert [queue["name"] for queue in told["queues"]]
+    finally:
+        begun.send_signal(signal.SIGINT)
+        rest = begun.communicate(timeout=120)[0]
+    ended = [json.loads(line) for line in rest.splitlines()]
+    assert [row["event"] for row in ended] == ["ended", "ended"]
+    assert begun.returncode == 130
+    missing = evidence("flows", "status", "--pool", "nowhere", "--json", **prefect)
+    assert missing.code == 3
+    assert "no such pool" in missing.error["message"]
+
+
+def artifact(key: str, prefect: dict[str, str]) -> list[dict[str, str]]:
+    """The newest table of a key on the server's page."""
+    asked = urllib.request.Request(
+        f"{prefect['PREFECT_API_URL']}/artifacts/{key}/latest", method="GET"
+    )
+    with urllib.request.urlopen(asked) as reply:
+        rows: list[dict[str, str]] = json.loads(json.load(reply)["data"])
+    return rows

@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline import upkeep
 from pipeline.bootstrap import Application, init
+from pipeline.evidence.custody_log import gather
 from pipeline.journal import Journal, Seal
 from pipeline.ledger import Ledger, Try
 from pipeline.runner import Request, process
@@ -80,12 +81,61 @@ def test_retention_is_ended_running_or_too_short(app: Application):
     state = app.archive.state_at(prefix(app))
     until = state.revision.retain_until_utc_ms
     assert until is not None
-    assert upkeep.retention(app, prefix(app), now_utc_ms=until - DAY_MS) is False
-    assert upkeep.retention(app, prefix(app), now_utc_ms=until) is True
+    assert upkeep.retention(app, prefix(app), now_utc_ms=until - DAY_MS) is None
+    past = upkeep.retention(app, prefix(app), now_utc_ms=until + 2 * DAY_MS)
+    assert isinstance(past, upkeep.Past)
+    assert (past.days, past.held_by) == (2, ())
+    revision = next(app.store.list(f"{prefix(app)}/rev/")).key
+    app.store.hold(revision, on=True)
+    held = upkeep.retention(app, prefix(app), now_utc_ms=until)
+    assert isinstance(held, upkeep.Past)
+    assert held.held_by == ("legal_hold",)
     longer = app.settings.model_copy(update={"retention_days": app.settings.retention_days + 30})
     found = upkeep.retention(Application(app.root, longer), prefix(app), now_utc_ms=0)
     assert isinstance(found, upkeep.Finding)
     assert "30 days less" in found.detail
+
+
+def test_the_custody_log_is_computed_again_and_sampled_events_are_read(app: Application):
+    assert upkeep.log(app, {prefix(app)}) == (0, [])
+    gather(app.archive, app.settings.seal, writer="t", now_utc_ms=1)
+    assert upkeep.log(app, {prefix(app)}) == (1, [])
+    entry = app.root / "objects" / "custody-log" / "000001.json"
+    body = json.loads(entry.read_bytes())
+    event = app.root / "objects" / body["events"][0][0]
+    rewrite(event, event.read_bytes().replace(b"ingested", b"ingestes"))
+    assert upkeep.log(app, set()) == (1, [])  # not in this round's sample
+    assert [f.code for f in upkeep.log(app, {prefix(app)})[1]] == ["log_event"]
+    body["events"][0][1] = "00" * 32
+    rewrite(entry, json.dumps(body).encode())
+    assert "log_root" in [f.code for f in upkeep.log(app, set())[1]]
+
+
+def rewrite(file: Path, data: bytes) -> None:
+    file.chmod(0o644)
+    file.write_bytes(data)
+
+
+def test_a_share_of_the_broadcasts_is_rounded_up_and_sealed_bundles_are_checked(
+    app: Application, tmp_path: Path
+):
+    assert [upkeep.size_of(n, size=20, share=5) for n in (0, 1, 20, 21, 1000)] == [0, 1, 1, 2, 50]
+    assert [upkeep.size_of(n, size=20, share=0) for n in (3, 100)] == [3, 20]
+    claim = json.loads(evidence("claims", "sample-zh06", "-w", app.root, "--json").out)[0]
+    assert evidence("keys", "new", "-w", app.root).code == 0
+    sealed = evidence(
+        "bundle", claim["claim_id"], "-w", app.root, "--out", tmp_path / "s", "--json"
+    )
+    assert sealed.code == 0, sealed.err
+    folder = next((tmp_path / "s").rglob("MANIFEST.json")).parent
+    places = upkeep.bundles([folder.parent])
+    assert folder in places
+    assert [f for place in places for f in upkeep.bundle(place)] == []
+    victim = max((p for p in folder.rglob("*.mp4")), default=None) or folder / "MANIFEST.json"
+    data = bytearray(victim.read_bytes())
+    data[len(data) // 2] ^= 1
+    rewrite(victim, bytes(data))
+    assert any(f.code.startswith("bundle_") for f in upkeep.bundle(folder))
 
 
 def test_status_and_metrics_tell_what_is_not_done(app: Application, tmp_path: Path):

@@ -159,12 +159,33 @@ def test_a_growing_playlist_is_read_and_written_as_a_finished_one():
     [
         ("http://x/y.ts", OutsideReference),
         ("../y.ts", OutsideReference),
-        ("#EXT-X-BYTERANGE:10@0\ny.ts", UnreadableMedia),
+        ("#EXT-X-BYTERANGE:0@0\ny.ts", UnreadableMedia),
+        ("#EXT-X-BYTERANGE:10@-5\ny.ts", UnreadableMedia),
+        ("#EXT-X-BYTERANGE:10\ny.ts", UnreadableMedia),
+        ("#EXT-X-BYTERANGE:x@0\ny.ts", UnreadableMedia),
     ],
 )
 def test_a_growing_playlist_names_files_beside_it_alone(line: str, error: type[Exception]):
     with pytest.raises(error):
         listing(f"#EXTM3U\n#EXTINF:1,\n{line}\n".encode(), name="x")
+
+
+def test_byte_ranges_follow_each_other_where_no_offset_is_given():
+    text = b"""#EXTM3U
+#EXT-X-MEDIA-SEQUENCE:7
+#EXT-X-MAP:URI="y.mp4",BYTERANGE="90@0"
+#EXTINF:1,
+#EXT-X-BYTERANGE:10@90
+y.mp4
+#EXTINF:1,
+#EXT-X-BYTERANGE:20
+y.mp4
+"""
+    found = listing(text, name="x")
+    assert [(e.sequence, e.byte_span, e.init_uri) for e in found.entries] == [
+        (7, (90, 100), "y.mp4"),
+        (8, (100, 120), "y.mp4"),
+    ]
 
 
 def test_a_bucket_is_followed_like_a_folder(tmp_path: Path):
