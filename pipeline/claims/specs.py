@@ -36,8 +36,8 @@ def _piece(found: Found, at: int, end: int, setting: Setting) -> tuple[str, int]
         part = found.shape.numbers[at + 2].low
         return plain(number.low + part.scaleb(-len(plain(part)))) + "m", at + 3
     if tenths := _TENTHS.match(text, at, end):
-        part = found.shape.numbers.get(tenths.end() - 1)
-        more = 5 if tenths[0].endswith("半") else part.low if part else 0
+        unit = found.shape.numbers.get(tenths.end() - 1) if tenths.end() > at + 2 else None
+        more = unit.low if unit else Decimal(5 if tenths[0].endswith("半") else 0)
         return plain(number.low * 10 + more) + "%", tenths.end()
     return _measure(found, at, end, setting)
 
