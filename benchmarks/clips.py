@@ -125,12 +125,13 @@ def counted(
 
 def timed(one: Stored, store: ObjectStore, folder: Path, places: list[int]) -> dict[str, Any]:
     """Wall time beside a plain ranged GET of the groups' bytes, and ffmpeg over HTTP."""
-    ours, plain, stock = [], [], []
+    ours, cpu, plain, stock = [], [], [], []
     single = len(one.recording.parts) == 1
     for number, at_ms in enumerate(places):
-        begun = time.perf_counter()
+        begun, busy = time.perf_counter(), time.process_time()
         made = clip(one, store, folder / "cache", at_ms, folder / f"t{number}.mp4")
         ours.append(time.perf_counter() - begun)
+        cpu.append(time.process_time() - busy)
         begun = time.perf_counter()
         for part, (low, high) in groups(one, made).items():
             store.read(one.recording.parts[part].key, start=low, end=high)
@@ -153,7 +154,11 @@ def timed(one: Stored, store: ObjectStore, folder: Path, places: list[int]) -> d
         made.path.unlink()
     return {
         "clip_median_ms": round(statistics.median(ours) * 1000),
+        "clip_cpu_median_ms": round(statistics.median(cpu) * 1000),
         "plain_get_median_ms": round(statistics.median(plain) * 1000),
+        "clip_over_bar_median": round(
+            statistics.median(o / (1.5 * p + 0.03) for o, p in zip(ours, plain, strict=True)), 2
+        ),
         "ffmpeg_http_median_ms": round(statistics.median(stock) * 1000) if stock else None,
     }
 
@@ -162,6 +167,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--hours", type=float, default=1)
     options.add_argument("--clips", type=int, default=20)
+    options.add_argument("--forms", default=",".join(n.replace(", ", "-") for n in FORMS))
     options.add_argument("--json", type=Path)
     asked = options.parse_args()
     found: dict[str, Any] = {}
@@ -172,7 +178,7 @@ def main() -> None:
         bucket = f"clips-{uuid.uuid4().hex[:8]}"
         direct = s3_store(s3_settings(bucket=bucket, read_timeout_s=60))
         proxied = s3_store(s3_settings(bucket=bucket, endpoint_url=proxy.url, read_timeout_s=60))
-        for form in FORMS:
+        for form in (n for n in FORMS if n.replace(", ", "-") in asked.forms.split(",")):
             folder = Path(scratch) / form.replace(" ", "-").replace(",", "")
             one = stored(media.open_source(long_one(folder, asked.hours, form)), direct)
             dice = random.Random(form)

@@ -168,7 +168,7 @@ def make_clip(
         about = {"broadcast_id": broadcast_id, "claim_id": claim_id, "margin_ms": margin_ms}
         about |= _origin(recording, result, spans, clock_map)
         about |= _gaps(asked, inside, spans, recording, result)
-        about["chapters"] = _chapters(recording, result, spans, clock_map)
+        about |= {"chapters": _chapters(recording, result, spans, clock_map)}
         picture = None if shown is None else moment_of(shown, spans, clock_map)
         clip = _publish(work, out_dir, stem, _info(about, asked, picture, work))
         return clip.model_copy(update={"packets": result.packets})

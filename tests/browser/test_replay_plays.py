@@ -76,7 +76,7 @@ def page(desk: str) -> Iterator[Any]:
 def claim_of(desk: str, form: str) -> str:
     hits = ask(f"{desk}/api/v1/search?q=type:warranty&size=50").json["hits"]
     return next(
-        h["document"]["claim_id"]
+        str(h["document"]["claim_id"])
         for h in hits
         if h["document"]["broadcast_id"] == f"房间 {form}?" and h["document"]["claim_id"]
     )

@@ -191,6 +191,22 @@ ROUTES: dict[str, Expected] = {
     "GET /api/v1/spans/{start_ms}-{end_ms}/{broadcast_id:path}/clip.{kind}": Expected(
         ("/api/v1/spans/2000-7000/{b}/clip.mp4",), READERS, owned=True
     ),
+    "GET /w/{claim_id}": Expected(("/w/{c}",), READERS, owned=True),
+    "GET /api/v1/claims/{claim_id}/replay.m3u8": Expected(
+        ("/api/v1/claims/{c}/replay.m3u8",), READERS, owned=True
+    ),
+    "GET /api/v1/spans/{start_ms}-{end_ms}/{broadcast_id:path}/replay.m3u8": Expected(
+        ("/api/v1/spans/2000-7000/{b}/replay.m3u8",), READERS, owned=True
+    ),
+    "GET /api/v1/media/{release}-{number}/{broadcast_id:path}/header.mp4": Expected(
+        ("/api/v1/media/1-0/{b}/header.mp4",), READERS, owned=True
+    ),
+    "GET /api/v1/media/{release}-{number}/{broadcast_id:path}/groups-{first}-{after}.m4s": Expected(
+        ("/api/v1/media/1-0/{b}/groups-0-1.m4s",), READERS, owned=True
+    ),
+    "GET /api/v1/media/{release}-{number}/{broadcast_id:path}/part-{part}-{low}-{high}": Expected(
+        ("/api/v1/media/1-0/{b}/part-0-0-1000",), READERS, status=416, owned=True
+    ),
     "GET /api/v1/orders/{order_id:path}": Expected((f"/api/v1/orders/{ORDER}",), UNLIMITED),
     "GET /api/v1/status": Expected(("/api/v1/status",), {"operator", "auditor", "admin"}),
     "GET /api/v1/custody/{day}": Expected(("/api/v1/custody/2026-06-05",), {"auditor", "admin"}),
@@ -468,6 +484,36 @@ def test_a_signed_link_opens_its_object_and_nothing_else(given: Given):
     bent = links["mp4"].replace(parts["by"][0], given.keys["admin"]["key_id"])
     for changed in (later, past, bent, links["mp4"][:-1]):
         assert ask(given.address + changed).status == 401, changed
+
+
+def test_a_playlist_opens_its_bytes_and_nothing_else(given: Given):
+    own = given.claims[OWN]
+    said = given.ask(f"/api/v1/claims/{own}/replay.m3u8", "merchant").text
+    header = re.findall(r'URI="([^"]+)"', said)[0]
+    pieces = [line for line in said.splitlines() if line.startswith("/")]
+    assert ask(given.address + header).body[4:8] == b"ftyp"
+    assert ask(given.address + pieces[0]).body[4:8] == b"moof"
+    path, _, query = pieces[0].partition("?")
+    assert f"/media/1-0/{OWN}/groups-" in path
+    for other in (
+        path.replace("groups-0-", "groups-1-"),
+        path.replace(OWN, OTHER),
+        path.replace("/media/1-0/", "/media/1-1/"),
+        f"/api/v1/claims/{own}/replay.m3u8",
+        f"/api/v1/media/1-0/{OWN}/part-0-0-1000",
+    ):
+        assert other != path
+        assert ask(f"{given.address}{other}?{query}").status in (303, 401), other
+    until = parse_qs(query)["until"][0]
+    assert int(until) - time.time() <= 600
+    past = pieces[0].replace(until, str(int(time.time()) - 1))
+    assert ask(given.address + past).status == 401
+    part = f"/api/v1/media/1-0/{OWN}/part-0-100-200"
+    inside = given.ask(part, "merchant", Range="bytes=120-129")
+    assert (inside.status, len(inside.body)) == (206, 10)
+    assert inside.headers["content-range"].startswith("bytes 120-129/")
+    for beyond in ("bytes=99-110", "bytes=200-201", "bytes=-5", "bytes=130-120"):
+        assert given.ask(part, "merchant", Range=beyond).status == 416
 
 
 # --- without keys, and beyond this machine ----------------------------------------------------
