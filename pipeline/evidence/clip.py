@@ -165,10 +165,10 @@ def make_clip(
         at_ms = _to_media(max(asked.start_ms, inside[0].start_ms), inside[0])
         shown = _picture(source, at_ms, index, result, work / f"{stem}.jpg")
         _write_words(transcript, spans, result, work / f"{stem}.srt")
-        about = {"broadcast_id": broadcast_id, "claim_id": claim_id, "margin_ms": margin_ms}
-        about |= _origin(recording, result, spans, clock_map)
+        about = _origin(recording, result, spans, clock_map)
+        about |= {"broadcast_id": broadcast_id, "claim_id": claim_id, "margin_ms": margin_ms}
         about |= _gaps(asked, inside, spans, recording, result)
-        about |= {"chapters": _chapters(recording, result, spans, clock_map)}
+        about["chapters"] = _chapters(recording, result, spans, clock_map)
         picture = None if shown is None else moment_of(shown, spans, clock_map)
         clip = _publish(work, out_dir, stem, _info(about, asked, picture, work))
         return clip.model_copy(update={"packets": result.packets})

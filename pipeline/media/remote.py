@@ -220,7 +220,7 @@ def remote_source(
     Raises:
         ObjectMissing, ObjectChanged, StoreUnavailable: while it is read.
     """
-    spans = spans_of(index, span_ms)
+    spans = {} if index.packets else spans_of(index, span_ms)
     cache.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         parts: list[Any] = []

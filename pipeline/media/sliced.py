@@ -21,7 +21,7 @@ from pipeline.media.clock import Epoch
 from pipeline.media.packed import Entry, unpacked
 from pipeline.media.packets import Kind, Timed
 from pipeline.media.source import audio_of, opened, video_of
-from pipeline.model import PacketIndex
+from pipeline.model import Gop, PacketIndex
 from pipeline.provenance import sha256_hex
 
 _EPOCH = Epoch(0, 0, 0, "")
@@ -52,10 +52,13 @@ def sliced(index: PacketIndex, *, start_ms: int, end_ms: int) -> Slice | None:
     """The packets of the whole groups around a span; None where the index lists no packets."""
     if not index.packets or len(index.packets) != len(index.gops):
         return None
-    starts = [gop.start_ms for gop in index.gops]
-    first = max(0, bisect_right(starts, start_ms) - 1)
-    after = max(first + 1, bisect_left(starts, end_ms))
+    first = max(0, bisect_right(index.gops, start_ms, key=_start) - 1)
+    after = max(first + 1, bisect_left(index.gops, end_ms, key=_start))
     return grouped(index, first, after, asked_us=(start_ms * 1000, end_ms * 1000))
+
+
+def _start(gop: Gop) -> int:
+    return gop.start_ms
 
 
 def grouped(
