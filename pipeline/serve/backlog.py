@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.exposition import generate_latest
 
 from pipeline.bootstrap import Application
+from pipeline.budget import budget_of
 from pipeline.divergence import divergences
 from pipeline.ledger import Ledger
 from pipeline.serve.system import memory
@@ -37,7 +38,21 @@ def metrics(app: Application, places: Sequence[str] = ()) -> str:
     for code, count in codes.items():
         failures.labels(code).set(count)
     _kept_apart(app, registry)
+    _disk(app, registry)
     return generate_latest(registry).decode()
+
+
+def _disk(app: Application, registry: CollectorRegistry) -> None:
+    """How this worker's scratch folder stands against its budget."""
+    taken = budget_of(app.scratch, app.settings).taken()
+    for name, words, value in (
+        ("used", "In this worker's scratch folder.", taken.used_bytes),
+        ("promised", "Let in by its budget, perhaps not written yet.", taken.promised_bytes),
+        ("budget", "At most so much is used; 0: no bound.", taken.budget_bytes),
+        ("free", "Free on its disk.", taken.free_bytes),
+    ):
+        gauge = Gauge(f"evidence_scratch_{name}_bytes", words, registry=registry)
+        gauge.set(value)
 
 
 def _kept_apart(app: Application, registry: CollectorRegistry) -> None:
@@ -67,14 +82,14 @@ def _count(items: list[Item], registry: CollectorRegistry) -> None:
         ("standing",),
         registry=registry,
     )
-    for standing in ("waiting", "quarantined", "running", "unfinished", "on_air"):
+    for standing in ("waiting", "parked", "quarantined", "running", "unfinished", "on_air"):
         of_it = [item for item in items if item.standing == standing]
         number.labels(standing).set(len(of_it))
         oldest.labels(standing).set(max((item.age_s or 0 for item in of_it), default=0))
     backlog = Gauge(
         "evidence_backlog_hours", "Recorded hours that wait, by size.", registry=registry
     )
-    backlog.set(sum(item.hours for item in items if item.standing == "waiting"))
+    backlog.set(sum(item.hours for item in items if item.standing in ("waiting", "parked")))
     lag = Gauge(
         "evidence_live_seal_age_seconds",
         "On air: seconds since the last part was sealed.",

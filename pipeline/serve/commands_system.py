@@ -30,7 +30,7 @@ def status_command(
 
     \b
     JSON fields: workspace, store, index, broadcasts (broadcast_id, day, release, counts),
-    unfinished, work (name, standing: waiting, quarantined, running, unfinished, on_air; age_s,
+    unfinished, work (name, standing: waiting, parked, quarantined, running, unfinished, on_air; age_s,
     tries, error, message, hours), divergences (broadcast_id, stage, work_key, first, other, other_key),
     memory (budget_bytes and the least a stage needs), free_bytes.
     """

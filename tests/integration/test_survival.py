@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import PROGRAM, env, evidence, short_broadcast, workspace
+from tests.disks import grow, small_disk
 from tests.faults import FaultProxy, Reset
 from tests.kills import killed, outputs
 from tests.machines import VICTIMS, Left, Shared, Site, Victim, disturbed, keys, shared, spread
@@ -176,6 +177,23 @@ def test_a_full_disk_is_named_and_the_run_continues_when_there_is_room(
     assert done.returncode == 11, done.stderr
     assert evidence("process", recording, "-w", here).code == 0
     assert outputs(here) == undisturbed[0]
+
+
+def test_a_small_real_disk_that_fills_up_is_named_and_more_room_is_enough(
+    recording: Path, undisturbed: tuple[dict[str, str], float], tmp_path: Path
+):
+    size = sum(p.stat().st_size for p in recording.iterdir())
+    with small_disk(tmp_path / "disk", mib=(size >> 20) + 2) as disk:
+        here = workspace(disk / "w")
+        (here / "scratch" / "other.bin").write_bytes(b"x" * (3 << 19))  # somebody else's
+        done = evidence("process", recording, "-w", here, "--json")
+        assert done.code == 11, done.err
+        assert done.error["error"] in ("disk_short", "parked")
+        left = outputs(here)
+        assert all(undisturbed[0].get(name) == digest for name, digest in left.items())
+        grow(disk, mib=256)
+        assert evidence("process", recording, "-w", here).code == 0
+        assert outputs(here) == undisturbed[0]
 
 
 @pytest.mark.services

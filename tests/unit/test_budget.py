@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.bootstrap import Application, init
 from pipeline.budget import Budget
 from pipeline.errors import NoRoom
 from pipeline.ingest.fetch import resolve
 from pipeline.ledger import TRIES, Ledger, Try
+from pipeline.serve.backlog import metrics
 from pipeline.standing import standings
 from tests.command import ROOT
 from tests.disks import grow, small_disk
@@ -113,5 +115,13 @@ def test_what_is_parked_is_seen_and_never_set_aside(app: Application):
     assert len(sheet.tries) == 1  # being parked again is no news
     (item,) = standings(app)
     assert (item.standing, item.error, item.message) == ("parked", "parked", "no room")
+    samples = {
+        (s.name, *s.labels.values()): s.value
+        for family in text_string_to_metric_families(metrics(app))
+        for s in family.samples
+    }
+    assert samples["evidence_work", "parked"] == 1
+    assert samples["evidence_work", "waiting"] == 0
+    assert samples["evidence_scratch_free_bytes",] > 0
     done = Try(place="s3://replays/a", outcome="done", at_utc_ms=9)
     assert not ledger.add("d", done).parked
