@@ -30,12 +30,14 @@ class ViewingCopy(Frozen):
     """Its own file name."""
     sha256: str
     """Its own hash."""
+    captioned: bool = False
+    """Whether the words stand in it as captions."""
     tools: dict[str, str]
     """What made it."""
 
 
 def make_exact(clip: Clip) -> tuple[Path, ViewingCopy]:
-    """Cut the asked span with its margin out of an evidence clip, to the millisecond asked.
+    """Cut the asked span with its margin out of an evidence clip, to the millisecond, captioned.
 
     Raises:
         UnreadableMedia, ConfigError: ffmpeg failed, or is not there.
@@ -50,6 +52,7 @@ def make_exact(clip: Clip) -> tuple[Path, ViewingCopy]:
         length_ms=end - start,
         out=out,
         has_video=clip.picture is not None,
+        words=clip.subtitles,
     )
     copy = ViewingCopy(
         of=clip.video.name,
@@ -58,6 +61,7 @@ def make_exact(clip: Clip) -> tuple[Path, ViewingCopy]:
         end_ms=end,
         file=out.name,
         sha256=sha256_file(out),
+        captioned=clip.subtitles is not None and clip.subtitles.stat().st_size > 0,
         tools={"ffmpeg": media.ffmpeg_version()},
     )
     body = json.dumps(copy.model_dump(mode="json"), ensure_ascii=False, indent=2)

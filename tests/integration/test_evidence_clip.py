@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.errors import InputError, MediaError
 from pipeline.evidence.clip import make_clip, safe_name
+from pipeline.evidence.viewing import make_exact
 from pipeline.media.binary import run_ffmpeg
 from pipeline.media.run import (
     MediaSource,
@@ -192,6 +193,41 @@ def test_chapters_after_gaps_and_part_borders(
     assert len(frames) > 50
     run_ffmpeg(["-xerror", "-i", str(clip.video), "-f", "null", "-"])
     assert sha256_file(clip.video) == clip.info.files["clip.mp4"]
+
+
+def test_a_viewing_copy_is_exact_captioned_and_says_what_it_is_of(
+    master: Path, tmp_path: Path
+) -> None:
+    source = open_source(made.contained(master, tmp_path / "in", "flv"))
+    clip = make_clip(
+        source=source,
+        recording=stored(source),
+        clock_map=clocks(0),
+        broadcast_id="b",
+        span_ms=(4_300, 5_500),
+        margin_ms=200,
+        transcript=WORDS,
+        out_dir=tmp_path,
+        name="clip",
+        index=inspect(source).sidecar,
+    )
+    path, copy = make_exact(clip)
+    assert (copy.kind, copy.of, copy.of_sha256) == (
+        "viewing_copy",
+        "clip.mp4",
+        sha256_file(clip.video),
+    )
+    assert (copy.start_ms, copy.end_ms, copy.captioned) == (4_100, 5_700, True)
+    assert copy.sha256 == sha256_file(path) != copy.of_sha256
+    said = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert said == copy.model_dump(mode="json")
+    with av.open(str(path)) as media:
+        assert [s.type for s in media.streams] == ["video", "audio", "subtitle"]
+        frames = [made.code_ms(f.to_ndarray(format="bgr24")) for f in media.decode(video=0)]
+    assert abs(frames[0] - 4_100) <= made.TICK_MS
+    assert abs(frames[-1] + made.TICK_MS - 5_700) <= made.TICK_MS
+    run_ffmpeg(["-i", str(path), "-map", "0:s", str(tmp_path / "words.srt")])
+    assert "这款两年质保" in (tmp_path / "words.srt").read_text(encoding="utf-8")
 
 
 def test_sound_only_and_holes(tmp_path: Path) -> None:
