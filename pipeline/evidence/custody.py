@@ -13,6 +13,7 @@ the copies are true is checked with the rest.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +21,8 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from pipeline.archive import Archive, State
-from pipeline.errors import EvidenceError, UnknownFormat
+from pipeline.errors import EvidenceError, ObjectArchived, UnknownFormat
+from pipeline.model import RecordingPart
 from pipeline.ports import ObjectStore
 from pipeline.provenance import VERSION, canonical_bytes, sha256_hex
 from pipeline.timeline import utc_ms
@@ -57,6 +59,8 @@ class Checked(NamedTuple):
     writers: int
     recordings: int
     faults: tuple[Fault, ...]
+    archived: int = 0
+    """Recordings that could not be read again because they are archived; only where asked to."""
 
 
 def events_of(store: ObjectStore, prefix: str) -> list[Event]:
@@ -142,8 +146,32 @@ def record(
     Raises:
         SourceError: the store could not take it.
     """
+    broadcast_id = state.revision.broadcast.broadcast_id
+    return record_at(
+        archive.store,
+        (state.prefix, broadcast_id),
+        event,
+        writer=writer,
+        by=by,
+        about=about,
+        retain_until=retain_until,
+    )
+
+
+def record_at(
+    store: ObjectStore,
+    where: tuple[str, str],
+    event: str,
+    *,
+    writer: str,
+    by: str,
+    about: Mapping[str, Any],
+    retain_until: datetime | None = None,
+) -> str:
+    """The same by prefix and id, for a broadcast of which nothing but its custody may be left."""
+    prefix, broadcast_id = where
     for _ in range(_TRIES):
-        events = rolled_events(archive.store, state.prefix)
+        events = rolled_events(store, prefix)
         last = next((e for e in reversed(events) if _writer(e) == writer), None)
         number = 1 if last is None else int(last.body["number"]) + 1
         body = {
@@ -155,13 +183,13 @@ def record(
             "writer": writer,
             "by": by,
             "program": f"replay-evidence {VERSION}",
-            "broadcast_id": state.revision.broadcast.broadcast_id,
+            "broadcast_id": broadcast_id,
             "about": dict(about),
         }
         made = Event(f"{writer}-e{number:06d}", body, canonical_bytes(body))
-        key = f"{state.prefix}/custody/{made.name}.json"
-        if archive.store.put_if_absent(key, made.data, retain_until=retain_until):
-            _roll(archive.store, state.prefix, _in_order([*events, made]), retain_until)
+        key = f"{prefix}/custody/{made.name}.json"
+        if store.put_if_absent(key, made.data, retain_until=retain_until):
+            _roll(store, prefix, _in_order([*events, made]), retain_until)
             return made.name
     raise EvidenceError("the custody chain is being written by others", hint="try again")
 
@@ -189,11 +217,13 @@ def check(archive: Archive, state: State, *, deep: bool) -> Checked:
         faults += _chain_faults([event for event in events if _writer(event) == writer])
     faults += _recording_faults(events, state)
     faults += _roll_faults(archive.store, state.prefix, events)
+    archived = 0
     if deep:
-        faults += _stored_faults(archive, state)
+        altered, archived = _stored_faults(archive, state)
+        faults += altered
     recordings = len(state.revision.recordings)
     name = state.revision.broadcast.broadcast_id
-    return Checked(name, len(events), len(writers), recordings, tuple(faults))
+    return Checked(name, len(events), len(writers), recordings, tuple(faults), archived)
 
 
 def _event_faults(event: Event, state: State) -> list[Fault]:
@@ -240,17 +270,23 @@ def _roll_faults(store: ObjectStore, prefix: str, events: list[Event]) -> list[F
     ]
 
 
-def _stored_faults(archive: Archive, state: State) -> list[Fault]:
-    """Recordings whose stored bytes are no longer those of the ingest."""
-    import hashlib
-
-    faults = []
+def _stored_faults(archive: Archive, state: State) -> tuple[list[Fault], int]:
+    """Recordings whose stored bytes are no longer those of the ingest; how many are archived."""
+    faults, archived = list[Fault](), 0
     for recording in state.revision.recordings:
-        for part in recording.parts:
-            digest, step = hashlib.sha256(), 8 << 20
-            for at in range(0, part.size_bytes, step):
-                end = min(at + step, part.size_bytes)
-                digest.update(archive.store.read(part.key, start=at, end=end))
-            if digest.hexdigest() != part.sha256:
-                faults.append(Fault(part.name, "bytes", "its stored bytes were altered"))
-    return faults
+        try:
+            faults += [
+                Fault(part.name, "bytes", "its stored bytes were altered")
+                for part in recording.parts
+                if _sha256_of(archive.store, part) != part.sha256
+            ]
+        except ObjectArchived:
+            archived += 1
+    return faults, archived
+
+
+def _sha256_of(store: ObjectStore, part: RecordingPart) -> str:
+    digest, step = hashlib.sha256(), 8 << 20
+    for at in range(0, part.size_bytes, step):
+        digest.update(store.read(part.key, start=at, end=min(at + step, part.size_bytes)))
+    return digest.hexdigest()

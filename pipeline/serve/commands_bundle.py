@@ -238,20 +238,25 @@ def custody_verify_command(
     Exit code 10 when something is odd.
 
     \b
-    JSON: one object a line. Fields: broadcast_id, events, writers, recordings, faults (name,
-    code, reason); for the log: log (its entries), faults.
+    JSON: one object a line. Fields: broadcast_id, events, writers, recordings, archived (that
+    --deep could not read), faults (name, code, reason); for the log: log (its entries), records (of disposals and of
+    forgetting, whose signatures are checked), faults.
     """
     from pipeline.evidence.custody_log import log_faults
     from pipeline.serve.bundles import custody_checked
+    from pipeline.serve.keeping import record_faults
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import clean, say
 
     app, odd = service(workspace).app, False
     if not broadcasts:
         entries, faults = log_faults(app.store)
+        records, more = record_faults(app)
+        faults += more
         odd = bool(faults)
         rows = [fault._asdict() for fault in faults]
-        say(dump({"log": entries, "faults": rows}) if as_json else f"log: {entries} entries")
+        found = {"log": entries, "records": records, "faults": rows}
+        say(dump(found) if as_json else f"log: {entries} entries, {records} signed records")
         for fault in () if as_json else faults:
             say(f"  {clean(fault.name)}: {fault.code}: {clean(fault.reason)}")
     for found in custody_checked(app, broadcasts, deep=deep):
@@ -292,18 +297,19 @@ def custody_stamp_command(workspace: Path | None, as_json: bool) -> None:
 @workspace_option
 @json_option
 def custody_list_command(broadcast: str, workspace: Path | None, as_json: bool) -> None:
-    """List what was done with BROADCAST.
+    """List what was done with BROADCAST, also after it was disposed of.
 
     \b
     JSON: one object a line, the events as they are stored.
     """
     from pipeline.evidence.custody import events_of
+    from pipeline.serve.keeping import custody_prefix
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import say, table
     from pipeline.timeline import from_utc_ms
 
     app = service(workspace).app
-    events = [e.body for e in events_of(app.store, app.archive.prefix(broadcast))]
+    events = [e.body for e in events_of(app.store, custody_prefix(app, broadcast))]
     if as_json:
         for body in events:
             say(dump(body))

@@ -14,6 +14,7 @@ import pytest
 from pipeline.evidence.custody import events_of
 from pipeline.evidence.verify_bundle import Asked, verify
 from pipeline.serve import restores
+from pipeline.serve.bundles import custody_checked
 from tests.bundles import desk
 from tests.cellars import BROADCAST, Cellar, cellar
 from tests.command import PROGRAM, env, evidence
@@ -77,6 +78,11 @@ def test_no_bundle_is_half_made(cold: Cellar, tmp_path: Path) -> None:
     assert order.json["verdict"] == "found"
     assert order.json["bundle"]["recording"]["state"] == "cold"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_custody_says_what_it_could_not_read_again(cold: Cellar) -> None:
+    (found,) = custody_checked(cold.desk.app, [BROADCAST], deep=True)
+    assert (found.archived, found.faults) == (1, ())
 
 
 def test_asking_twice_asks_once_and_custody_knows(cold: Cellar) -> None:
