@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import resource
 import shutil
 import statistics
 import subprocess
@@ -19,6 +20,7 @@ import time
 import uuid
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -112,44 +114,64 @@ def runner(work: Path, *, seconds: int, hours: float, pairs: int, ocr: bool) -> 
         recording = long_recording(EXAMPLES / "zh01", hours, work)
     else:
         recording = short_broadcast(work / "recording", seconds=seconds)
-    plain: list[float] = []
-    flow: list[float] = []
-    again: list[float] = []
+    rows: list[tuple[Spent, Spent, Spent]] = []
     with server(work / "home") as started:
         up = started | reading
         for number in range(pairs):
             one, two = workspace(work / f"p{number}"), workspace(work / f"f{number}")
-            plain.append(timed("process", recording, "-w", one, **reading))
-            flow.append(timed("flows", "process", recording, "-w", two, **up))
-            again.append(timed("flows", "process", recording, "-w", two, **up))
+            plain = spent("process", recording, "-w", one, **reading)
+            flow = spent("flows", "process", recording, "-w", two, **up)
+            again = spent("flows", "process", recording, "-w", two, **up)
             assert outputs(one) == outputs(two)
-            print(
-                f"plain {plain[-1]:.1f} s, flow {flow[-1]:.1f} s, again {again[-1]:.1f} s",
-                flush=True,
-            )
-    middle = [statistics.median(one) for one in (plain, flow, again)]
+            rows.append((plain, flow, again))
+            print(f"plain {plain}, flow {flow}, again {again}", flush=True)
+    plain, flow, again = (
+        Spent(*map(statistics.median, zip(*one, strict=True))) for one in zip(*rows, strict=True)
+    )
+    more = Spent(
+        statistics.median(f.wall_s - p.wall_s for p, f, _ in rows),
+        statistics.median(f.cpu_s - p.cpu_s for p, f, _ in rows),
+    )
     print(
-        f"medians of {pairs}: plain {middle[0]:.1f} s, flow {middle[1]:.1f} s "
-        f"(ratio {middle[1] / middle[0]:.3f}), flow over plain, pair by pair "
-        f"{statistics.median(f - p for f, p in zip(flow, plain, strict=True)):+.1f} s, "
-        f"over finished work {middle[2]:.1f} s ({middle[2] / middle[1]:.1%} of the first)"
+        f"medians of {pairs}: plain {plain}, flow {flow} (ratio of walls "
+        f"{flow.wall_s / plain.wall_s:.3f}), more, pair by pair: {more}; "
+        f"over finished work {again} ({again.wall_s / flow.wall_s:.1%} of the first)"
     )
     return 0
+
+
+class Spent(NamedTuple):
+    """What a command took; on a busy machine processor seconds say more than the clock."""
+
+    wall_s: float
+    cpu_s: float
+
+    def __str__(self) -> str:
+        return f"{self.wall_s:.1f} s ({self.cpu_s:.1f} CPU s)"
+
+
+def spent(*command: str | Path, **environment: str) -> Spent:
+    """Run a command to its good end; its own processes are counted, a server that is up is not."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    wall_s = timed(*command, **environment)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Spent(wall_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
 def cold(work: Path, *, seconds: int, pairs: int) -> int:
     """Alternating pairs: plain runner, and the flow with a temporary server that starts cold."""
     reading = {"EVIDENCE_KEYFRAMES__OCR": "false"} | QUIET
     recording = short_broadcast(work / "recording", seconds=seconds)
-    over = []
+    over: list[Spent] = []
     for number in range(pairs):
         one, two = workspace(work / f"p{number}"), workspace(work / f"c{number}")
-        plain_s = timed("process", recording, "-w", one, **reading)
+        plain = spent("process", recording, "-w", one, **reading)
         alone = reading | {"PREFECT_HOME": str(work / f"home{number}")}
-        cold_s = timed("flows", "process", recording, "-w", two, **alone)
-        over.append(cold_s - plain_s)
-        print(f"plain {plain_s:.1f} s, temporary server from cold {cold_s:.1f} s", flush=True)
-    print(f"median of {pairs}: {statistics.median(over):+.1f} s over the plain runner")
+        flow = spent("flows", "process", recording, "-w", two, **alone)
+        over.append(Spent(flow.wall_s - plain.wall_s, flow.cpu_s - plain.cpu_s))
+        print(f"plain {plain}, temporary server from cold {flow}", flush=True)
+    more = Spent(*map(statistics.median, zip(*over, strict=True)))
+    print(f"median of {pairs}: {more} over the plain runner")
     return 0
 
 

@@ -33,7 +33,7 @@
     │ └ UnknownFormat
     ├ DiskShort                         work refused before it began
     │ └ NoRoom                          transient: parked until the worker has room
-    ├ MemoryShort                       transient: does not fit this worker's memory budget
+    ├ MemoryShort                       work refused by a worker whose memory it does not fit
     ├ NotFound
     ├ NotAllowed                        the role of who asks lacks the right
     └ NoticeFailed                      transient: a receiver of webhooks does not take them
@@ -309,10 +309,9 @@ class NoRoom(DiskShort):
 
 
 class MemoryShort(EvidenceError):
-    """The work does not fit the memory of this worker; another one, or a later time, may do it."""
+    """The work does not fit the memory of this worker: another one may do it, no retry here."""
 
     code = "memory_short"
-    transient = True
     exit_code = 15
 
 
@@ -328,6 +327,19 @@ class NotAllowed(EvidenceError):
 
     code = "not_allowed"
     exit_code = 13
+
+
+class UnderHold(NotAllowed):
+    """A legal hold, or a retention that has not ended, forbids it; nobody may pass it."""
+
+    code = "under_hold"
+
+
+class PlanOutdated(EvidenceError):
+    """What a plan speaks of is no longer as it was when the plan was made; nothing was done."""
+
+    code = "plan_outdated"
+    exit_code = 14
 
 
 class NoticeFailed(EvidenceError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,14 +33,23 @@ class RapidReader:
     """
 
     def __init__(self, *, threads: int = 2) -> None:
-        """Load both models.
+        """Find both models; they are loaded when the first picture is read.
 
         Raises:
             ModelMissing: RapidOCR or one of its bundled models is not installed.
         """
-        self._engine, folder, version = _engine(threads)
+        self._threads = threads
+        self._folder, version = _installed()
+        folder = self._folder
         digests = [sha256_file(folder / name)[:12] for name in (_DETECTION, _RECOGNITION)]
         self._producer = f"rapidocr {version} {_DETECTION}@{digests[0]} {_RECOGNITION}@{digests[1]}"
+
+    @cached_property
+    def _engine(self) -> Any:
+        import rapidocr
+
+        logging.getLogger("RapidOCR").setLevel(logging.ERROR)
+        return rapidocr.RapidOCR(params=_parameters(self._folder, self._threads))
 
     @property
     def producer(self) -> str:
@@ -56,8 +66,9 @@ class RapidReader:
 
         if min(image.shape[:2]) < 4:
             return ()
+        engine = self._engine  # a failure to load it is not one of this picture
         try:
-            found = self._engine(image, use_cls=False)
+            found = engine(image, use_cls=False)
         except (ONNXRuntimeError, ValueError, IndexError, RuntimeError, MemoryError) as error:
             raise ModelError(
                 f"RapidOCR failed on a picture of {image.shape[1]} x {image.shape[0]} pixels: "
@@ -67,25 +78,25 @@ class RapidReader:
         return _lines(found, width_px=image.shape[1], height_px=image.shape[0])
 
 
-def _engine(threads: int) -> tuple[Any, Path, str]:
-    try:
-        import rapidocr
-    except ImportError as error:
+def _installed() -> tuple[Path, str]:
+    """Where the bundled models lie, and RapidOCR's version; nothing of it is imported."""
+    from importlib.metadata import version
+    from importlib.util import find_spec
+
+    spec = find_spec("rapidocr")
+    if spec is None or spec.origin is None:
         raise ModelMissing(
             "rapidocr is not installed: text in pictures cannot be read",
             hint="run the set-up command of the README, or set keyframes.ocr = false",
-        ) from error
-    from importlib.metadata import version
-
-    folder = Path(rapidocr.__file__).parent / "models"
+        )
+    folder = Path(spec.origin).parent / "models"
     for name in (_DETECTION, _RECOGNITION):
         if not (folder / name).is_file():
             raise ModelMissing(
                 f"{folder / name}: the model bundled with rapidocr is not there",
                 hint="install rapidocr again in the version of the lock file",
             )
-    logging.getLogger("RapidOCR").setLevel(logging.ERROR)
-    return rapidocr.RapidOCR(params=_parameters(folder, threads)), folder, version("rapidocr")
+    return folder, version("rapidocr")
 
 
 def _parameters(folder: Path, threads: int) -> dict[str, Any]:

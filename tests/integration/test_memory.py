@@ -160,7 +160,7 @@ def test_a_worker_without_the_memory_refuses_and_one_that_has_it_goes_on(tmp_pat
     refused = evidence("process", place, "-w", here, "--json", **little)
     assert (refused.code, refused.error["error"]) == (15, "memory_short"), refused.err
     assert "250 MiB" in refused.error["message"]
-    assert refused.error["transient"] is True
+    assert refused.error["transient"] is False
     enough = {"EVIDENCE_MEMORY_BUDGET_MB": str(ONE_AT_A_TIME_MIB)}
     limited = evidence("process", place, "-w", here, "--json", **enough)
     assert limited.code == 0, limited.err
