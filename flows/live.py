@@ -8,6 +8,7 @@ from typing import Any
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 
+from flows.report import Timings, report
 from flows.server import patient_server
 from flows.tasks import RETRIES, RETRY_DELAY_S, is_transient, publish, stage, take_in, tell
 from flows.workspaces import opened
@@ -66,12 +67,19 @@ def live(
 
     A run that was killed is continued by the next: what was sealed is in the store.
     """
-    found = follow(workspace, place, broadcast_file, options)
-    prefix = take_in(workspace, [found["playlist"]], found["broadcast_file"], "", found["amends"])
-    hand(workspace, prefix, found["heard"])
+    steps = Timings()
+    with steps.of("on air"):
+        found = follow(workspace, place, broadcast_file, options)
+    recording = [found["playlist"]]
+    with steps.of("ingest"):
+        prefix = take_in(workspace, recording, found["broadcast_file"], "", found["amends"])
+        hand(workspace, prefix, found["heard"])
     for name in STAGES:
-        stage.with_options(name=name)(workspace, prefix, name)
-    publish(workspace, prefix)
+        with steps.of(name):
+            stage.with_options(name=name)(workspace, prefix, name)
+    with steps.of("index"):
+        publish(workspace, prefix)
+    report(workspace, prefix, steps.seconds)
     tell(workspace, prefix)
     ending = compare(workspace, prefix) | {"lag": found["lag"], "prefix": prefix}
     create_table_artifact(

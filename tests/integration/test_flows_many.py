@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from tests.command import PROGRAM, ROOT, env, evidence, short_broadcast, workspace
 from tests.media import master
 from tests.prefects import server
+from tests.queues import Queue, event, speaking_sqs
+from tests.services import s3_environment, s3_settings, s3_store
 
 
 @pytest.fixture(scope="module")
@@ -179,11 +185,58 @@ def test_the_pool_and_its_workers_can_be_asked_for_as_json(prefect: dict[str, st
     assert "no such pool" in missing.error["message"]
 
 
-def artifact(key: str, prefect: dict[str, str]) -> list[dict[str, str]]:
+@pytest.mark.services
+def test_a_recording_is_found_by_its_message_and_the_message_deleted_when_it_is_done(
+    tmp_path: Path, prefect: dict[str, str]
+):
+    bucket = f"replays-{uuid.uuid4().hex[:12]}"
+    settings = s3_settings(bucket=f"evidence-{uuid.uuid4().hex[:12]}")
+    s3_store(s3_settings(bucket=bucket)).ensure_bucket()
+    recordings = s3_store(s3_settings(bucket=bucket), free_keys=True)
+    place = short_broadcast(tmp_path / "in", seconds=6)
+    for file in place.iterdir():
+        recordings.put(f"on/zh 01/{file.name}", file)
+    recordings.put("on/b/rec.mp4", b"not told of")
+    remote = {**s3_environment(settings), "EVIDENCE_KEYFRAMES__OCR": "false"}
+    here, queue = tmp_path / "w", Queue()
+    assert evidence("init", here, **remote).code == 0
+    queue.send(event(bucket, "on/zh 01/broadcast.json"))
+    queue.send("not a message")
+    with speaking_sqs(queue) as url:
+        watch = ("flows", "watch", f"s3://{bucket}/on/", "--events", url, "--quiet-s", "0")
+        ran = evidence(*watch, "--rounds", "1", "-w", here, "--json", **remote, **prefect)
+    assert ran.code == 0, ran.err
+    rows = json.loads(ran.out[ran.out.index("[{") :])
+    assert [(r["place"], r["outcome"]) for r in rows] == [(f"s3://{bucket}/on/zh 01", "done")]
+    assert len(queue.deleted) == 2
+    work = evidence("status", "-w", here, "--json", **remote).json["work"]
+    assert [(w["standing"], w["error"]) for w in work] == [("quarantined", "message")]
+
+
+def test_a_run_leaves_its_stages_timings_coverage_and_links(
+    incoming: Path, tmp_path: Path, prefect: dict[str, str]
+):
+    here = workspace(tmp_path / "w")
+    ran = evidence("flows", "process", incoming / "b-bare", "-w", here, "--json", **prefect)
+    assert ran.code == 0, ran.err
+    name = json.loads(ran.out[ran.out.index("{") :])["broadcast_id"]
+    plain = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
+    rows = {row["step"]: row for row in artifact(f"broadcast-{plain}", prefect)}
+    assert {"ingest", "transcribe", "keyframes", "claims", "index", "whole", "coverage"} <= set(
+        rows
+    )
+    assert rows["whole"]["seconds"] >= rows["transcribe"]["seconds"] > 0
+    pack = Path(unquote(urlsplit(rows["transcribe"]["link"]).path))
+    assert pack.is_file()
+    assert pack.is_relative_to(here)
+    assert "% listened to" in rows["coverage"]["records"]
+
+
+def artifact(key: str, prefect: dict[str, str]) -> list[dict[str, Any]]:
     """The newest table of a key on the server's page."""
     asked = urllib.request.Request(
         f"{prefect['PREFECT_API_URL']}/artifacts/{key}/latest", method="GET"
     )
     with urllib.request.urlopen(asked) as reply:
-        rows: list[dict[str, str]] = json.loads(json.load(reply)["data"])
+        rows: list[dict[str, Any]] = json.loads(json.load(reply)["data"])
     return rows
