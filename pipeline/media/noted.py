@@ -82,18 +82,24 @@ class Notes:
         ends = self._transport_ends() if self.transport else {}
         if self.transport and not self.init:
             return ()
-        groups: list[list[Entry]] = [[] for _ in starts_us]
+        groups = [array("q") for _ in starts_us]
         for at in range(0, len(self._rows), _COLUMNS):
-            kind, part, byte, size, pts, dts, length, key, known, group = self._rows[
-                at : at + _COLUMNS
-            ]
+            kind, group = self._rows[at], self._rows[at + _COLUMNS - 1]
             if kind or group < 0:
-                group = max(0, bisect_right(starts_us, pts) - 1)
+                group = max(0, bisect_right(starts_us, self._rows[at + 4]) - 1)
+            groups[group].append(at)
+        return tuple(self._packed(group, ends) for group in groups)
+
+    def _packed(self, rows: Sequence[int], ends: dict[tuple[int, int, int], int]) -> bytes:
+        entries = []
+        for at in rows:
+            row = self._rows[at : at + _COLUMNS - 1]
+            kind, part, byte, size, pts_us, dts_us, length_us, key, known = row
             end = ends[part, kind, byte] if self.transport else byte + size
-            entry = (_KINDS[kind], part, byte, end, size, pts, dts, length, bool(key), bool(known))
-            groups[group].append(Entry(*entry))
-        ordered = (sorted(g, key=lambda e: (e.part, e.byte)) for g in groups)
-        return tuple(packed(group, transport=self.transport) for group in ordered)
+            where, times = (_KINDS[kind], part, byte, end, size), (pts_us, dts_us, length_us)
+            entries.append(Entry(*where, *times, bool(key), bool(known)))
+        entries.sort(key=lambda e: (e.part, e.byte))
+        return packed(entries, transport=self.transport)
 
     # --- one packet -----------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Header, Path, Request
 from fastapi.responses import HTMLResponse, Response
 
 from pipeline.errors import InputError
@@ -102,7 +102,6 @@ def media_groups(
     },
 )
 def media_part(
-    request: Request,
     works: Replays,
     release: Number,
     number: Number,
@@ -110,10 +109,11 @@ def media_part(
     part: Number,
     low: Number,
     high: Number,
+    wanted: Annotated[str, Header(alias="Range", max_length=100)] = "",
 ) -> Response:
     """Bytes of a part of the original: a Range within [low, high), in the part's own positions."""
     place = Place(broadcast_id, release, number)
-    asked = _RANGE.fullmatch(request.headers.get("range", ""))
+    asked = _RANGE.fullmatch(wanted)
     begin = int(asked[1]) if asked else -1
     end = min(int(asked[2]) + 1, high) if asked and asked[2] else high
     if not low <= begin < end:

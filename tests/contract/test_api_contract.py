@@ -142,6 +142,8 @@ def test_requests_about_what_is_there_are_answered_as_described(
     there |= {"sku_id": "LZ-LUG-01", "order_id": "ORD-26060501"}
     lines = [f'"path.{name}" = "{value}"' for name, value in there.items()]
     numbers = ['"path.start_ms" = 2000', '"path.end_ms" = 7000', '"path.number" = 0']
+    numbers += ['"path.release" = 1', '"path.first" = 0', '"path.after" = 1', '"path.part" = 0']
+    numbers += ['"path.low" = 0', '"path.high" = 1000', '"header.Range" = "bytes=0-9"']
     (tmp_path / "schemathesis.toml").write_text("\n".join(["[parameters]", *lines, *numbers]))
     said = generated(address, key, tmp_path, "--phases", "fuzzing", "--max-examples", "8")
     assert f"Tested: {operations()}" in said
