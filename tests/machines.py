@@ -29,7 +29,7 @@ Left = tuple[dict[str, str], str]
 Command = tuple[str | Path, ...]
 Victim = Literal["worker", "server", "machine"]
 VICTIMS: tuple[Victim, ...] = ("worker", "server", "machine")
-_TOLD = ("/custody/", "/parts/", "/custody-log/")
+_TOLD = ("/custody", "/parts/")
 """What tells of times and writers, and what is only on its way."""
 
 
