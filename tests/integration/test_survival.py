@@ -84,7 +84,7 @@ def test_killed_at_any_moment_and_started_again_it_ends_with_the_same_bytes(
     tmp_path: Path,
 ):
     want, took_s = spread_whole
-    here, after_s = room(tmp_path), random.Random(seed).uniform(0.1, 0.7) * took_s
+    here, after_s = room(tmp_path), random.Random(seed).uniform(0.05, 0.4) * took_s
     command, scratch = spread(recording, here, part_s=8), here.folder / "scratch"
     found = disturbed(site, command, victim=victim, after_s=after_s, scratch=scratch)
     print(victim, f"killed after {after_s:.1f} s of {took_s:.1f} s:", found)
