@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from filelock import FileLock
@@ -27,6 +27,14 @@ _TEMPLATE = """\
 # Settings of this Replay Evidence workspace. Every key, with its default and unit,
 # stands in infra/settings.example.toml; EVIDENCE_… environment variables win over this file.
 """
+
+
+@cache
+def _packaged_rules() -> ClaimDetector:
+    """Read once a process: every workspace, and every glance at one, has the same."""
+    from pipeline.claims.detector import RuleDetector
+
+    return RuleDetector.load()
 
 
 class Application:
@@ -84,12 +92,10 @@ class Application:
 
         return RapidReader()
 
-    @cached_property
+    @property
     def rules(self) -> ClaimDetector:
         """The claim rules alone; nothing they read leaves this machine."""
-        from pipeline.claims.detector import RuleDetector
-
-        return RuleDetector.load()
+        return _packaged_rules()
 
     @cached_property
     def detector(self) -> ClaimDetector:
