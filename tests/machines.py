@@ -80,6 +80,9 @@ class Site:
 
 def kill_all(roots: Sequence[subprocess.Popen[bytes]]) -> None:
     """SIGKILL for processes and everything they started; all are gone afterwards."""
+    roots = [
+        root for root in roots if root.poll() is None
+    ]  # the number of one that ended may be taken
     started: list[psutil.Process] = []
     for root in roots:
         with contextlib.suppress(psutil.NoSuchProcess):
