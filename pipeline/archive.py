@@ -141,6 +141,11 @@ class Archive:
                 seen.add(entry.prefix)
                 yield entry.prefix
 
+    def revisions(self, prefix: str) -> Iterator[Revision]:
+        """Every revision of a broadcast, oldest first."""
+        for stat in self.store.list(f"{prefix}/rev/"):
+            yield self._load(stat.key, Revision)
+
     # --- revisions and releases -----------------------------------------------------------
 
     def revision(self, prefix: str) -> Revision | None:
@@ -277,8 +282,7 @@ class Archive:
             digest=content_id(state.release.model_dump(mode="json")),
             counts=counts,
         )
-        name = f"{'~'.join(state.prefix.split('/'))}~r{entry.release:06d}"
-        name = name if len(name) < 240 else f"{sha256_hex(name.encode())}~r{entry.release:06d}"
+        name = catalogue_name(state.prefix, entry.release)
         self.store.put_if_absent(f"catalogue/{entry.day}/{name}.json", _body(entry))
         return entry
 
@@ -309,6 +313,12 @@ class Archive:
             newest[stat.key.rpartition("~r")[0]] = stat
         for stat in newest.values():
             yield self._load(stat.key, CatalogueEntry)
+
+
+def catalogue_name(prefix: str, release: int) -> str:
+    """The file name of a broadcast's catalogue entry, without its ending."""
+    name = f"{'~'.join(prefix.split('/'))}~r{release:06d}"
+    return name if len(name) < 240 else f"{sha256_hex(name.encode())}~r{release:06d}"
 
 
 def broadcast_day(revision: Revision) -> str:

@@ -81,6 +81,19 @@ class Glance:
         """Passed on."""
         self._store.hold(key, on=on)
 
+    def held(self, key: str) -> bool:
+        """As the store says."""
+        return self._store.held(key)
+
+    def retained_until(self, key: str) -> datetime | None:
+        """As the store says."""
+        return self._store.retained_until(key)
+
+    def dispose(self, key: str, *, if_match: str) -> bool:
+        """Passed on; listings are made anew."""
+        self._listed.clear()
+        return self._store.dispose(key, if_match=if_match)
+
     def restore(self, key: str, *, days: int, tier: Tier) -> bool:
         """Passed on; listings are made anew."""
         self._listed.clear()

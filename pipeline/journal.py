@@ -10,6 +10,7 @@ after that makes the next version of its part, beside the first.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Literal
 
 from pydantic import JsonValue
@@ -137,8 +138,11 @@ def item_of(stretch: Stretch) -> Item:
 class Journal:
     """The sealed parts of one broadcast."""
 
-    def __init__(self, store: ObjectStore, prefix: str) -> None:
-        self._store, self._room = store, f"live/{prefix}"
+    def __init__(
+        self, store: ObjectStore, prefix: str, *, retain_until: datetime | None = None
+    ) -> None:
+        """``retain_until``: parts written from now on are kept as long."""
+        self._store, self._room, self._until = store, f"live/{prefix}", retain_until
 
     def seals(self) -> list[Seal]:
         """Every version of every part, in order."""
@@ -159,7 +163,7 @@ class Journal:
         """Seal a part, unless its newest version says the same; the one that stands."""
         while True:
             key = f"{self._room}/{seal.number:06d}-v{seal.version:03d}.json"
-            if self._store.put_if_absent(key, _body(seal)):
+            if self._store.put_if_absent(key, _body(seal), retain_until=self._until):
                 return seal
             other = parsed(self._store.read(key), Seal, name=key)
             if other.content == seal.content and not self._later(other):
@@ -173,7 +177,7 @@ class Journal:
     def end(self, ending: Ending) -> None:
         """Record how it ended; the same ending twice is one."""
         key = f"{self._room}/end-{ending.release:06d}.json"
-        self._store.put_if_absent(key, _body(ending))
+        self._store.put_if_absent(key, _body(ending), retain_until=self._until)
 
     def endings(self) -> list[Ending]:
         """All endings."""

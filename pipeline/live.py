@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,7 +74,10 @@ class Session:
         self._description = required(described)
         self.broadcast, _ = parse_broadcast(self._description, file_name="broadcast.json")
         self.prefix = _prefix(self.broadcast)
-        self.journal = Journal(app.store, self.prefix)
+        # A day more than from now on: when it will end is not known yet.
+        days = app.settings.keep_days(self.broadcast.merchant_id) + 1
+        until = datetime.now(UTC) + timedelta(days=days)
+        self.journal = Journal(app.store, self.prefix, retain_until=until)
         self.folder = app.scratch / f"live-{sha256_hex(self.prefix.encode())[:24]}"
         self.intake: Intake
         self._lags: list[Lag] = []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.archive import State
 from pipeline.bootstrap import Application
+from pipeline.ingest.run import retain_until
 from pipeline.journal import Ending, Journal, Seal, item_of, newest, taken_in
 from pipeline.outputs import transcript_pack
 from pipeline.plan import workplace
@@ -29,7 +30,8 @@ def hand_over(app: Application, prefix: str, heard: Path) -> int:
 
 def close(app: Application, state: State) -> Ending:
     """Compare the sealed parts with the released transcript, and record the end."""
-    journal = Journal(app.store, state.prefix)
+    until = retain_until(state.revision, settings=app.settings)
+    journal = Journal(app.store, state.prefix, retain_until=until)
     seals = journal.seals()
     taken, events = taken_in(seals)
     released = state.output("transcribe")

@@ -115,7 +115,7 @@ def _do(context: Context, prefix: str, revision: Revision, producer: Producer, k
         producer=producer,
         pack=made.pack,
         records=made.records,
-        retain_until=retain_until(revision, retention_days=context.settings.retention_days),
+        retain_until=retain_until(revision, settings=context.settings),
     )
     shutil.rmtree(folder, ignore_errors=True)
     return output
@@ -142,7 +142,7 @@ def finish(context: Context, prefix: str) -> State:
     outputs += [_found(context, prefix, revision, stage) for stage in STAGES[:-1]]
     made = _found(context, prefix, revision, "viewing")
     outputs.append(made or proxies.kept(context.archive, prefix, revision))
-    retain = retain_until(revision, retention_days=context.settings.retention_days)
+    retain = retain_until(revision, settings=context.settings)
     release = context.archive.put_release(
         prefix,
         Release(number=1, revision=revision.number, outputs=tuple(o for o in outputs if o)),
@@ -351,7 +351,7 @@ def _viewing(context: Context, prefix: str, revision: Revision, key: str, folder
             prefix=prefix,
             settings=context.settings.viewing,
             folder=folder,
-            retain_until=retain_until(revision, retention_days=context.settings.retention_days),
+            retain_until=retain_until(revision, settings=context.settings),
             report=lambda at_ms: context.report("viewing", at_ms, revision.duration_ms),
         )
     return Made(viewing_pack(made, tools=media.library_versions()), len(made))

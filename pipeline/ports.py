@@ -86,6 +86,22 @@ class ObjectStore(Protocol):
     def hold(self, key: str, *, on: bool) -> None:
         """Set or lift a legal hold: while on, the object cannot be replaced or removed."""
 
+    def held(self, key: str) -> bool:
+        """Whether a legal hold is on."""
+
+    def retained_until(self, key: str) -> datetime | None:
+        """Until when the object is kept; None when nothing was recorded."""
+
+    def dispose(self, key: str, *, if_match: str) -> bool:
+        """Remove the object for ever, with all its versions; whether it was there.
+
+        Called by :mod:`pipeline.evidence.disposal` alone.
+
+        Raises:
+            UnderHold: a legal hold is on, or its retention has not ended.
+            ObjectChanged: ``if_match`` no longer fits.
+        """
+
     def restore(self, key: str, *, days: int, tier: Tier) -> bool:
         """Ask for an archived object to be readable for ``days``; whether this call asked.
 

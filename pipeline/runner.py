@@ -82,7 +82,7 @@ def take_in(app: Application, request: Request) -> ingest_room.Ingested:
             given,
             archive=app.archive,
             amend=request.amend,
-            retention_days=app.settings.retention_days,
+            settings=app.settings,
             writer=app.writer,
         )
 

@@ -220,6 +220,15 @@ class SealSettings(_Part):
     """For one request."""
 
 
+class MerchantRetention(_Part):
+    """A merchant whose broadcasts are kept longer."""
+
+    merchant_id: str
+    """As in ``broadcast.json``."""
+    days: int = Field(ge=1)
+    """Kept at least this long from the end of the broadcast."""
+
+
 class Settings(BaseSettings):
     """The whole tree."""
 
@@ -253,6 +262,8 @@ class Settings(BaseSettings):
     """Sealed bundles."""
     retention_days: int = Field(default=1095, ge=1)
     """Kept at least this long from the end of the broadcast (three years)."""
+    retention_by_merchant: tuple[MerchantRetention, ...] = ()
+    """Merchants whose broadcasts are kept longer; a shorter time than ``retention_days`` is none."""
     scratch_budget_mb: int = Field(default=0, ge=0)
     """The scratch folder holds at most so many MiB; work that does not fit is parked. 0: no bound."""
     memory_budget_mb: int = Field(default=0, ge=0)
@@ -268,6 +279,16 @@ class Settings(BaseSettings):
     """*Not said* needs at least this share of the windows listened to."""
     min_prob_pm: int = 350
     """*Not said* needs at least this mean recognition probability."""
+
+    @property
+    def longest_days(self) -> int:
+        """Days for what is about broadcasts of any merchant: orders, the custody log, records."""
+        return max(self.retention_days, *(m.days for m in self.retention_by_merchant), 0)
+
+    def keep_days(self, merchant_id: str) -> int:
+        """Days from the end of a broadcast of this merchant until it may be disposed of."""
+        longer = [m.days for m in self.retention_by_merchant if m.merchant_id == merchant_id]
+        return max(self.retention_days, *longer, 0)
 
     @classmethod
     def settings_customise_sources(

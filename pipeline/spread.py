@@ -169,7 +169,7 @@ def _write(
 ) -> None:
     plain = {name: json.loads(data) for name, data in readings.items()}
     body = canonical_bytes({"schema_version": 1, "by": by, "readings": plain})
-    retain = retain_until(revision, retention_days=app.settings.retention_days)
+    retain = retain_until(revision, settings=app.settings)
     app.store.put_if_absent(key, body, retain_until=retain)
 
 

@@ -257,4 +257,4 @@ def _asked(app: Application, state: State) -> int | None:
     end = end + revision.duration_ms
     if broadcast.ended_at is not None:
         end = round(broadcast.ended_at.timestamp() * 1000)
-    return end + app.settings.retention_days * _DAY_MS
+    return end + app.settings.keep_days(broadcast.merchant_id) * _DAY_MS

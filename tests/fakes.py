@@ -41,7 +41,7 @@ from pipeline.index.nodes import (
     broadcast_scope,
     levels,
 )
-from pipeline.ingest.keys import checked, checked_prefix
+from pipeline.ingest.keys import checked, checked_prefix, refuse_kept
 from pipeline.model import Box, Claim, Verification
 from pipeline.ports import Heard, Held, ObjectStat, SeenText, Tier, Warmth
 from pipeline.provenance import sha256_hex
@@ -127,6 +127,17 @@ class MemoryStore:
 
     def held(self, key: str) -> bool:
         return key in self.holds
+
+    def dispose(self, key: str, *, if_match: str) -> bool:
+        stat = self.stat(key)
+        if stat is None:
+            return False
+        if stat.etag != if_match:
+            raise ObjectChanged(f"{key} is no longer the same")
+        refuse_kept(key, held=self.held(key), until=self.retained_until(key))
+        del self.objects[key]
+        self.retention.pop(key, None)
+        return True
 
     def restore(self, key: str, *, days: int, tier: Tier) -> bool:
         stat = self.stat(key)

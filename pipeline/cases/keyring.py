@@ -56,13 +56,15 @@ class KeyRing:
         """The id under which a person's key is kept."""
         return self.hashed("subject", subject)
 
-    def destroy(self, subject: str) -> bool:
-        """Destroy a person's key; whether there was one. The data cannot be read again.
+    def destroy(self, hashed_subject: str) -> bool:
+        """Destroy a person's key, by hashed id; whether there was one. The data is lost for ever.
+
+        Called by :meth:`pipeline.cases.orders.OrderBook.erase` alone, which asks the holds first.
 
         Raises:
             ConfigError: the file cannot be removed.
         """
-        path = self._path(subject)
+        path = self._file(hashed_subject)
         try:
             with path.open("r+b") as file:
                 file.write(bytes(KEY_BYTES))

@@ -16,10 +16,12 @@ import json
 import secrets
 import struct
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import NamedTuple
 
 from pipeline.cases.keyring import KeyRing
 from pipeline.errors import HashMismatch, NotFound, UnknownFormat
+from pipeline.evidence.holds import refuse_held_subject
 from pipeline.model import Order
 from pipeline.ports import ObjectStore
 from pipeline.provenance import canonical_bytes
@@ -44,9 +46,11 @@ class _Sealed(NamedTuple):
 class OrderBook:
     """The orders of a workspace."""
 
-    def __init__(self, store: ObjectStore, keys: KeyRing) -> None:
+    def __init__(self, store: ObjectStore, keys: KeyRing, *, keep_days: int = 0) -> None:
+        """``keep_days`` after an order was completed its objects are locked; 0: not at all."""
         self._store = store
         self._keys = keys
+        self._kept = timedelta(days=keep_days)
 
     def put(self, order: Order) -> bool:
         """Keep an order; whether anything was written. The same order again is a no-op.
@@ -65,7 +69,9 @@ class OrderBook:
         revision = 1 + max((s.revision for s in self._versions(folder)), default=0)
         hashed = bytes.fromhex(self._keys.hashed_subject(subject))
         sealed = _seal(plain, key=key, name=name, revision=revision, hashed_subject=hashed)
-        return self._store.put_if_absent(name, sealed)
+        last = max(at for at in (order.ordered_at, order.paid_at, order.completed_at) if at)
+        until = last + self._kept if self._kept else None
+        return self._store.put_if_absent(name, sealed, retain_until=until)
 
     def get(self, order_id: str) -> Order:
         """The latest version of an order: highest revision, then highest content hash.
@@ -98,12 +104,45 @@ class OrderBook:
             if order is not None:
                 yield order
 
-    def erase(self, order: Order) -> bool:
-        """Destroy the key of the order's person; whether there was one.
+    def subject_of(self, order_id: str) -> str:
+        """The hashed id of the person an order is kept under, whether it can be read or not.
+
+        Raises:
+            NotFound: never imported.
+        """
+        versions = self._versions(self._folder(order_id))
+        if not versions:
+            raise NotFound(f"no order {order_id!r} is known here", hint="check the id")
+        return versions[0].subject
+
+    def hashed_order(self, order_id: str) -> str:
+        """The keyed hash under which an order lies."""
+        return self._keys.hashed("order", order_id)
+
+    def hashed_subject(self, subject: str) -> str:
+        """The keyed hash of a person's id."""
+        return self._keys.hashed_subject(subject)
+
+    def of_subject(self, hashed_subject: str) -> Iterator[tuple[str, bytes, Order | None]]:
+        """Everything kept under a person: key, bytes, and the order where it can be read."""
+        for stat in self._store.list(PREFIX):
+            head = self._store.read(stat.key, end=_HEAD.size)
+            if _opened(stat.key, head).subject == hashed_subject:
+                data = self._store.read(stat.key)
+                yield stat.key, data, self._latest([_opened(stat.key, data)])
+
+    def erase(self, hashed_subject: str) -> bool:
+        """Destroy a person's key; whether there was one.
 
         All orders kept under that person become unreadable for ever.
+
+        Raises:
+            UnderHold: a case covers the person, or a broadcast that one of the orders names.
         """
-        return self._keys.destroy(order.buyer_id or order.order_id)
+        orders = [order for _, _, order in self.of_subject(hashed_subject) if order]
+        named = {name for order in orders for name in order.broadcast_ids}
+        refuse_held_subject(self._store, hashed_subject, broadcast_ids=named)
+        return self._keys.destroy(hashed_subject)
 
     def _folder(self, order_id: str) -> str:
         hashed = self._keys.hashed("order", order_id)

@@ -136,7 +136,11 @@ def ask(
         objects=len(asked),
         writer=writer,
     )
-    while not archive.store.put_if_absent(_key(state.prefix, request.number), _body(request)):
+    until_ms = state.revision.retain_until_utc_ms
+    until = None if until_ms is None else from_utc_ms(until_ms)
+    while not archive.store.put_if_absent(
+        _key(state.prefix, request.number), _body(request), retain_until=until
+    ):
         request = request.model_copy(update={"number": request.number + 1})
     return request
 

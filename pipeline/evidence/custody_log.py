@@ -16,11 +16,13 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from pipeline.archive import Archive
 from pipeline.errors import EvidenceError, UnknownFormat
 from pipeline.evidence.custody import Event, Fault
+from pipeline.evidence.disposal import disposed
 from pipeline.evidence.stamps import Refusal, stamp_of
 from pipeline.ports import ObjectStore
 from pipeline.provenance import canonical_bytes, inclusion_proof, leaf_hash, merkle_root, sha256_hex
@@ -72,13 +74,20 @@ def entries(store: ObjectStore) -> Iterator[Entry]:
                 raise UnknownFormat(f"{stat.key}: is no entry of the custody log") from error
 
 
-def gather(archive: Archive, settings: SealSettings, *, writer: str, now_utc_ms: int) -> Gathered:
+def gather(
+    archive: Archive,
+    settings: SealSettings,
+    *,
+    writer: str,
+    now_utc_ms: int,
+    retain_until: datetime | None = None,
+) -> Gathered:
     """Add the events that are not in the log yet, and ask for the tokens that are missing.
 
     Raises:
         SourceError: the store cannot be read or written. EvidenceError: others keep writing.
     """
-    added = _append(archive, writer=writer, now_utc_ms=now_utc_ms)
+    added = _append(archive, writer, now_utc_ms, retain_until)
     stamped: list[str] = []
     refused: list[Refusal] = []
     log = list(entries(archive.store))
@@ -93,20 +102,21 @@ def gather(archive: Archive, settings: SealSettings, *, writer: str, now_utc_ms:
             )
             if isinstance(one, Refusal):
                 refused.append(one)
-            elif archive.store.put_if_absent(f"{place}.tsq", one.query):
-                archive.store.put_if_absent(f"{place}.tsr", one.reply)
+            elif archive.store.put_if_absent(f"{place}.tsq", one.query, retain_until=retain_until):
+                archive.store.put_if_absent(f"{place}.tsr", one.reply, retain_until=retain_until)
                 held.add(f"{place}.tsr")
                 stamped.append(authority.name)
-        _file(archive.store, entry, held)
+        _file(archive.store, entry, held, retain_until)
     return Gathered(len(log), added, tuple(stamped), tuple(refused))
 
 
-def _append(archive: Archive, *, writer: str, now_utc_ms: int) -> int:
+def _append(archive: Archive, writer: str, now_utc_ms: int, retain_until: datetime | None) -> int:
     store = archive.store
     for _ in range(_TRIES):
         log = list(entries(store))
         known = {key for entry in log for key, _ in entry.events}
-        prefixes = sorted(set(archive.broadcasts()))
+        gone = {one.prefix for one in disposed(store)}
+        prefixes = sorted({*archive.broadcasts(), *gone})
         keys = [s.key for prefix in prefixes for s in store.list(f"{prefix}/custody/")]
         rows = [[key, leaf_hash(store.read(key)).hex()] for key in keys if key not in known]
         if not rows:
@@ -121,7 +131,8 @@ def _append(archive: Archive, *, writer: str, now_utc_ms: int) -> int:
             "root": merkle_root([bytes.fromhex(leaf) for _, leaf in rows]).hex(),
         }
         body = canonical_bytes({"head": head, "events": rows})
-        if store.put_if_absent(f"{PREFIX}{len(log) + 1:06d}.json", body):
+        key = f"{PREFIX}{len(log) + 1:06d}.json"
+        if store.put_if_absent(key, body, retain_until=retain_until):
             return len(rows)
     raise EvidenceError("the custody log is being written by others", hint="try again")
 
@@ -129,7 +140,7 @@ def _append(archive: Archive, *, writer: str, now_utc_ms: int) -> int:
 # --- to the broadcasts, and from there into bundles -----------------------------------------------
 
 
-def _file(store: ObjectStore, entry: Entry, held: set[str]) -> None:
+def _file(store: ObjectStore, entry: Entry, held: set[str], retain_until: datetime | None) -> None:
     """Put an entry's proofs beside the broadcasts they are about, once for each new token."""
     tokens = sum(key.startswith(f"{entry.stem}-") and key.endswith(".tsr") for key in held)
     marker = f"{entry.stem}-filed{tokens}"
@@ -142,8 +153,9 @@ def _file(store: ObjectStore, entry: Entry, held: set[str]) -> None:
         rows = [*(row for row in known if row["event"] not in named), *rows]
         told = {n: base64.b64encode(data).decode("ascii") for n, data in (kept | files).items()}
         body = canonical_bytes({"schema_version": 1, "rows": rows, "files": told})
-        store.put_if_absent(f"{prefix}/logged/{number + 1:06d}.json", body)
-    store.put_if_absent(marker, b"")
+        key = f"{prefix}/logged/{number + 1:06d}.json"
+        store.put_if_absent(key, body, retain_until=retain_until)
+    store.put_if_absent(marker, b"", retain_until=retain_until)
 
 
 def _proofs(

@@ -1,10 +1,11 @@
-"""Which keys a store accepts: relative, ``/``-separated, safe on every disk and in every URL."""
+"""Which keys a store accepts (relative, ``/``-separated, safe everywhere), and which must stay."""
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, UnderHold
 
 MAX_KEY_BYTES = 1024
 """S3's limit for a key (Amazon S3 User Guide, *Naming Amazon S3 objects*)."""
@@ -44,3 +45,17 @@ def checked_prefix(prefix: str) -> str:
     if prefix:
         checked(prefix + "x")
     return prefix
+
+
+def refuse_kept(key: str, *, held: bool, until: datetime | None) -> None:
+    """Refuse the removal of what must stay.
+
+    Raises:
+        UnderHold: a legal hold is on, or the retention has not ended.
+    """
+    if held:
+        raise UnderHold(f"{key}: is under a legal hold", hint="`evidence holds` says by which case")
+    if until is not None and until > datetime.now(UTC):
+        raise UnderHold(
+            f"{key}: is kept until {until.isoformat(timespec='seconds')}", hint="wait until then"
+        )

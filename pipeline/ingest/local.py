@@ -22,7 +22,7 @@ from filelock import FileLock
 
 from pipeline.errors import InputError, ObjectChanged, ObjectMissing
 from pipeline.ingest.disk import copy_hashed, flush_folder, translated
-from pipeline.ingest.keys import checked, checked_prefix
+from pipeline.ingest.keys import checked, checked_prefix, refuse_kept
 from pipeline.ingest.local_cold import ColdMarks
 from pipeline.ports import ObjectStat, Tier
 from pipeline.provenance import sha256_file
@@ -231,13 +231,40 @@ class LocalStore:
         """
         self._existing(key)
         marker = self._own / "hold" / key
-        with translated(key):
+        with translated(key), self._keeping():
             if on:
                 marker.parent.mkdir(parents=True, exist_ok=True)
                 marker.touch()
                 flush_folder(marker.parent)
             else:
                 marker.unlink(missing_ok=True)
+
+    def dispose(self, key: str, *, if_match: str) -> bool:
+        """Remove the object for ever; whether it was there.
+
+        Raises:
+            UnderHold: a legal hold is on, or its retention has not ended.
+            ObjectChanged: ``if_match`` no longer fits.
+        """
+        with translated(key), self._keeping():
+            found = self.stat(key)
+            if found is None:
+                return False
+            if found.etag != if_match:
+                raise _changed(key)
+            until = self.retained_until(key)
+            refuse_kept(key, held=self.held(key), until=until)
+            path = self._path(key)
+            path.unlink()
+            flush_folder(path.parent)
+            for room in ("retention", "cold"):
+                (self._own / room / key).unlink(missing_ok=True)
+        return True
+
+    def _keeping(self) -> FileLock:
+        """One at a time: a hold is never set on an object that is being removed."""
+        self._own.mkdir(parents=True, exist_ok=True)
+        return FileLock(self._own / "keep.lock")
 
     def held(self, key: str) -> bool:
         """Whether a legal hold is on."""

@@ -29,6 +29,7 @@ from pipeline.model import (
 )
 from pipeline.outputs import sidecar_pack
 from pipeline.provenance import VERSION, content_id, sha256_hex, work_key
+from pipeline.settings import Settings
 from pipeline.timeline import from_utc_ms, utc_ms
 
 STAGE_VERSION = "2"
@@ -65,7 +66,7 @@ class _Looked(NamedTuple):
 
 
 def run(
-    given: Given, *, archive: Archive, amend: bool, retention_days: int, writer: str
+    given: Given, *, archive: Archive, amend: bool, settings: Settings, writer: str
 ) -> Ingested:
     """Take a broadcast in.
 
@@ -78,7 +79,7 @@ def run(
     revision = _described(given, looked, given.broadcast or _bare(looked))
     prefix = _prefix(revision.broadcast)
     _refuse_other(archive, prefix, revision, amend=amend)
-    retain = retain_until(revision, retention_days=retention_days)
+    retain = retain_until(revision, settings=settings)
     revision = _with_retention(revision, retain)
     recordings = tuple(_stored(archive, prefix, one, retain) for one in looked)
     _keep_transcript(archive, prefix, given, retain)
@@ -206,7 +207,7 @@ def _difference(known: Revision, new: Revision) -> str:
     return "another description"
 
 
-def retain_until(revision: Revision, *, retention_days: int) -> datetime:
+def retain_until(revision: Revision, *, settings: Settings) -> datetime:
     """Until when nothing of this revision may be deleted.
 
     Counted from the end of the broadcast (SAMR live-commerce rules: three years or more);
@@ -216,7 +217,8 @@ def retain_until(revision: Revision, *, retention_days: int) -> datetime:
     end = broadcast.ended_at
     if end is None and broadcast.started_at is not None:
         end = broadcast.started_at + timedelta(milliseconds=revision.duration_ms)
-    return (end or datetime.now(UTC)).astimezone(UTC) + timedelta(days=retention_days)
+    days = settings.keep_days(broadcast.merchant_id)
+    return (end or datetime.now(UTC)).astimezone(UTC) + timedelta(days=days)
 
 
 def _with_retention(revision: Revision, retain: datetime) -> Revision:

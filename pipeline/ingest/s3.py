@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError, HashMismatch, InputError, ObjectChanged
 from pipeline.ingest.disk import translated as disk_translated
-from pipeline.ingest.keys import checked, checked_prefix
+from pipeline.ingest.keys import checked, checked_prefix, refuse_kept
 from pipeline.ingest.s3_body import Body, pause
 from pipeline.ingest.s3_bucket import make_bucket
 from pipeline.ingest.s3_cold import ask, listed_warmth, tag_fields, warmth_of
 from pipeline.ingest.s3_errors import code_of, no_bucket, status_of, translated
+from pipeline.ingest.s3_removal import remove
 from pipeline.ingest.s3_upload import PART_BYTES, Payload, payload_of, send
 from pipeline.ports import ObjectStat, Tier
 from pipeline.provenance import VERSION
@@ -336,15 +337,23 @@ class S3Store:
 
     def retained_until(self, key: str) -> datetime | None:
         """Until when the object is locked; None when it is not."""
-        found = self._head(key)
-        until: datetime | None = found.get("ObjectLockRetainUntilDate") if found else None
-        return until
+        head: dict[str, Any] = self._head(key) or {}
+        return head.get("ObjectLockRetainUntilDate")
+
+    def dispose(self, key: str, *, if_match: str) -> bool:
+        """Remove the object for ever, with all its versions; whether it was there.
+
+        Raises:
+            UnderHold: held or locked, as asked here or as the server says. ObjectChanged.
+        """
+        refuse_kept(key, held=self.held(key), until=self.retained_until(key))
+        with translated(key, where=self._where):
+            return remove(self._client, self._bucket, self._name(key), if_match=if_match)
 
     def _retain(self, key: str, until: datetime | None) -> None:
         """Lengthen a retention; S3 itself refuses to shorten one."""
-        fields = self._lock_fields(until)
-        known = self.retained_until(key) if fields else None
-        if until is None or not fields or (known is not None and known >= until):
+        known = self.retained_until(key) if self._lock_fields(until) else until
+        if until is None or (known is not None and known >= until):
             return
         with translated(key, where=self._where):
             self._client.put_object_retention(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from pipeline import runner
 from pipeline.archive import State
 from pipeline.bootstrap import Application
+from pipeline.cases.run import KeyRing
 from pipeline.errors import InputError, NotFound
 from pipeline.evidence import custody, custody_log
 from pipeline.evidence.bundle import Workshop, make_bundle
@@ -116,7 +117,11 @@ def _sealed(
         now_utc_ms=utc_ms(datetime.now(UTC)),
     )
     made = make_bundle(subject, workshop, out=out, name=name, orders=orders)
-    about = {"bundle": name, "manifest_sha256": made.manifest_sha256, "orders": len(orders)}
+    # Custody stays when a person is forgotten: an order's id stands in it as a keyed hash only.
+    ring = KeyRing(app.keys)
+    hashed = [ring.hashed("order", order_id) for order_id in orders]
+    shown = f"order-{hashed[0][:16]}" if hashed else name
+    about = {"bundle": shown, "manifest_sha256": made.manifest_sha256, "orders": len(orders)}
     note(app, state, "exported", about=about)
     return made
 
@@ -166,13 +171,13 @@ def note(app: Application, state: State, event: str, *, about: dict[str, Any]) -
         state,
         event,
         writer=app.writer,
-        by=_who(),
+        by=who(),
         about=about,
         retain_until=None if retain is None else _instant(retain),
     )
 
 
-def _who() -> str:
+def who() -> str:
     """Whoever runs this, by the name the system knows."""
     import os
     import pwd
@@ -211,7 +216,11 @@ def custody_checked(
 def stamp_custody(app: Application) -> custody_log.Gathered:
     """Gather the custody of all broadcasts into the log, and have it time-stamped."""
     return custody_log.gather(
-        app.archive, app.settings.seal, writer=app.writer, now_utc_ms=now_ms()
+        app.archive,
+        app.settings.seal,
+        writer=app.writer,
+        now_utc_ms=now_ms(),
+        retain_until=datetime.now(UTC) + timedelta(days=app.settings.longest_days),
     )
 
 

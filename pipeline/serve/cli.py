@@ -30,6 +30,10 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "restore": ("commands_restore", "Bring an archived recording back."),
     "keys": ("commands_bundle", "Make, show and revoke signing keys."),
     "custody": ("commands_bundle", "Check who did what with a broadcast."),
+    "hold": ("commands_keep", "Put a case's broadcasts and orders under a legal hold, or lift it."),
+    "holds": ("commands_keep", "List the legal holds by case."),
+    "dispose": ("commands_keep", "Plan the disposal of what is past its retention; carry it out."),
+    "forget": ("commands_keep", "Destroy the key of a person's orders."),
     "rebuild": ("commands_index", "Make the search index anew from the store."),
     "reconcile": ("commands_index", "Compare the search index with the store."),
     "status": ("commands_system", "Say what is in the workspace."),
@@ -55,7 +59,8 @@ Examples:
 \b
 Exit codes: 0 done, 1 other error, 2 wrong usage or query, 3 settings,
 4 input, 5 rules, 6 object store, 7 recording, 8 model, 9 index,
-10 integrity, 11 disk, 12 not found, 13 not allowed, 14 index and store differ,
+10 integrity, 11 disk, 12 not found, 13 not allowed (a legal hold, too), 14 index and store
+differ, or a plan is out of date,
 130 interrupted (run again to continue).
 """
 

@@ -255,8 +255,8 @@ def custody_verify_command(
         faults += more
         odd = bool(faults)
         rows = [fault._asdict() for fault in faults]
-        found = {"log": entries, "records": records, "faults": rows}
-        say(dump(found) if as_json else f"log: {entries} entries, {records} signed records")
+        shown = {"log": entries, "records": records, "faults": rows}
+        say(dump(shown) if as_json else f"log: {entries} entries, {records} signed records")
         for fault in () if as_json else faults:
             say(f"  {clean(fault.name)}: {fault.code}: {clean(fault.reason)}")
     for found in custody_checked(app, broadcasts, deep=deep):

@@ -198,7 +198,8 @@ class Service:
         """The orders kept here."""
         from pipeline.cases.run import KeyRing, OrderBook
 
-        return OrderBook(self.app.store, KeyRing(self.app.keys))
+        days = self.app.settings.longest_days
+        return OrderBook(self.app.store, KeyRing(self.app.keys), keep_days=days)
 
     def import_orders(self, file: Path) -> dict[str, Any]:
         """Keep the orders of a CSV or JSON Lines file; how many, and what was odd."""

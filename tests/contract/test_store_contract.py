@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import InputError, ObjectChanged, ObjectMissing
+from pipeline.errors import InputError, ObjectChanged, ObjectMissing, UnderHold
 from pipeline.ingest.local import LocalStore
 from tests.fakes import MemoryStore
 from tests.services import s3_settings, s3_store
@@ -211,6 +211,27 @@ def test_retention_is_recorded_and_only_grows(store: Any) -> None:
     assert store.retained_until("kept2") == SOON
     store.put("free", b"x")
     assert store.retained_until("free") is None
+
+
+def test_what_is_held_or_kept_is_never_disposed_of(store: Any) -> None:
+    store.put("d/free", b"x")
+    store.put("d/held", b"x")
+    store.hold("d/held", on=True)
+    store.put("d/kept", b"x", retain_until=SOON)
+    for key in ("d/held", "d/kept"):
+        with pytest.raises(UnderHold):
+            store.dispose(key, if_match=store.stat(key).etag)
+        assert store.read(key) == b"x"
+    with pytest.raises(ObjectChanged):
+        store.dispose("d/free", if_match="another")
+    assert store.dispose("d/free", if_match=store.stat("d/free").etag) is True
+    assert store.stat("d/free") is None
+    assert store.dispose("d/free", if_match="any") is False
+    store.hold("d/held", on=False)
+    assert store.dispose("d/held", if_match=store.stat("d/held").etag) is True
+    assert [found.key for found in store.list("d/")] == ["d/kept"]
+    assert store.put_if_absent("d/free", b"anew") is True
+    assert store.read("d/free") == b"anew"
 
 
 def test_presigned_link_names_the_object(store: Any) -> None:
