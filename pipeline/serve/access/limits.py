@@ -14,6 +14,9 @@ from pipeline.serve.access.roles import LOCAL
 from pipeline.serve.access.throttle import Throttle
 from pipeline.settings import ServeSettings
 
+PHOTOS = "/likeness"
+"""Ends the addresses to which a buyer's photo is sent."""
+
 
 class Limits:
     """ASGI middleware inside the gate; counts by key, and by address where there is none."""
@@ -35,8 +38,9 @@ class Limits:
             refusal = problem(429, "too_many", "too many requests", "wait a little", headers)
             await refusal(scope, receive, send)
             return
-        if _announced(connection) > self._settings.body_max_bytes:
-            await self._too_large()(scope, receive, send)
+        most = self._most(connection.scope)
+        if _announced(connection) > most:
+            await _too_large(most)(scope, receive, send)
             return
         await self._bounded(scope, receive, send)
 
@@ -47,13 +51,13 @@ class Limits:
         return self._rate.take(f"k{viewer.key_id}" if viewer else f"a{client_name(connection)}")
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        taken, started = 0, False
+        taken, started, most = 0, False, self._most(scope)
 
         async def received() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self._settings.body_max_bytes and not started:
+            if taken > most and not started:
                 raise HTTPException(413, f"a request of over {taken} bytes")
             return message
 
@@ -76,9 +80,14 @@ class Limits:
                 scope, receive, send
             )
 
-    def _too_large(self) -> ASGIApp:
-        most = self._settings.body_max_bytes
-        return problem(413, "too_large", f"a request of over {most} bytes", "send less")
+    def _most(self, scope: Scope) -> int:
+        """Bytes of a request: photos are larger than all else."""
+        photo = scope["method"] == "POST" and scope["path"].endswith(PHOTOS)
+        return self._settings.photo_max_bytes if photo else self._settings.body_max_bytes
+
+
+def _too_large(most: int) -> ASGIApp:
+    return problem(413, "too_large", f"a request of over {most} bytes", "send less")
 
 
 def _announced(connection: HTTPConnection) -> int:
