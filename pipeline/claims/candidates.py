@@ -16,8 +16,19 @@ from pipeline.model import SET_TYPES, Value
 _MAX_QUOTE = 60
 _MAX_QUOTE_LATIN = 90
 _NEGATOR = re.compile(
-    r"(?:不是|不含|不带|不会|不能|不用|没有|没|不|别|无|非)|\b(?:not?|never|without|[a-z]+n't)\b ?"
+    r"(?:不是|不含|不带|不会|不能|不用|没有|没|不|别|无|非)"
+    r"|\b(?:not?|never|without|nothing|none|nae|nowt|zero|cannot|[a-z]+n't|[a-z]+nae)\b ?"
 )
+_DENIED_LAST = re.compile(
+    r"(?:not|no|neither|never|cannot|(?:is|are|was|does|do|ca|wo|has|have)n't|cannae)"
+)
+"""The last words of an English clause that is denied behind (the wall plug isn't)."""
+_DENIED_AFTER = re.compile(
+    r",? (?:(?:sorry|i'm afraid|please|well|then|and|but),? )*"
+    r"(?:no|nope|nah|not a chance|no way|(?:please )?don't|i (?:do not|can't|cannot|won't|don't)"
+    r"|none of (?:that|those|it)|neither)(?:,? (?:sorry|ma'am|sir|please|love|dear))?(?=[,.!]|$)"
+)
+"""The same said in the next breath (opened socks, no)."""
 
 
 class Candidate(NamedTuple):
@@ -141,12 +152,29 @@ def _touched(rule: RunRule, cues: LineCues, start: int, end: int) -> Touch:
 
 def _denied(rule: RunRule, cues: LineCues, touch: Touch, text: str) -> Touch:
     """A whole clause holds its negation inside: asked again for the words behind it."""
+    if rule.rule.negatable and (found := _denied_behind(touch, text)):
+        return found
     for negator in _NEGATOR.finditer(text, touch.start, touch.end):
         if negator.end() < touch.end:
             behind = _touched(rule, cues, negator.end(), touch.end)
             if behind.polarity != rule.rule.polarity:
-                return behind._replace(start=min(touch.start, behind.start))
+                return behind._replace(
+                    start=min(touch.start, behind.start),
+                    hedged=touch.hedged or behind.hedged,
+                    cues=tuple(dict.fromkeys((*touch.cues, *behind.cues))),
+                )
     return touch
+
+
+def _denied_behind(touch: Touch, text: str) -> Touch | None:
+    """Denied by the last word of an English clause, or by the few words that follow it."""
+    hit = _DENIED_AFTER.match(text, touch.end)
+    last = text.rfind(" ", touch.start, touch.end) + 1
+    if hit is None and not (last and _DENIED_LAST.fullmatch(text, last, touch.end)):
+        return None
+    where = hit.span() if hit else (last, touch.end)
+    cues = (*touch.cues, ("negate", *where))
+    return touch._replace(end=max(touch.end, where[1]), polarity="negate", cues=cues)
 
 
 def _allowed(rule: RunRule, shape: Shape, *, before: str, start: int, end: int) -> bool:

@@ -73,10 +73,49 @@ def measures(found: Said, name: str, setting: Around) -> str:
     return ";".join(plain(n.low) + short for n in found.numbers(name))
 
 
+_INCH = re.compile(
+    r"(?:(?P<n>\d+(?:\.\d+)?) |(?P<a>an?|one) (?=inch)|)"
+    r"(?:(?:and an? )?(?P<p>half|quarter|eighth|three[ -]quarters|3[ -]quarters)(?: of)?(?: an?)? ?)?"
+    r"(?P<u>inch|foot|feet|met)[a-z]*(?: and an? (?P<q>half|quarter))?"
+)
+
+
+def inches(found: Said, name: str, setting: Around) -> str:
+    """ "inch and a half" as ``1.5in``, "seven and a quarter inches" as ``7.25in``."""
+    said = _INCH.search(written(found, name))
+    if said is None or any(n.is_range for n in found.numbers(name)):
+        return length(found, name, setting)
+    part = (said["p"] or said["q"] or "").replace("3", "three").replace("-", " ")
+    rest = next((Decimal(p) for word, p in _PARTS if word == part), Decimal(0))
+    alone = Decimal(0) if said["p"] else Decimal(1)
+    whole = Decimal(said["n"]) if said["n"] else alone
+    return plain(whole + rest) + {"i": "in", "f": "ft", "m": "m"}[said["u"][0]]
+
+
+_SHORT = (
+    (r"kilos?|kilogram(?:me)?s?|kgs", "kg"), (r"grams?|grammes?", "g"), (r"lit(?:er|re)s?", "L"),
+    (r"mils?|millilit(?:er|re)s?|mls", "ml"), (r"centimet(?:er|re)s?", "cm"), (r"millimet(?:er|re)s?", "mm"),
+    (r"hours?|hrs?", "h"), (r"minutes?|mins?", "min"), (r"watts?", "W"), (r"volts?", "V"),
+)  # fmt: skip
+
+
+def spec(found: Said, name: str, _: Around) -> str:
+    """The words with figures and short units: "300kg static", "1.5h on high"."""
+    text = written(found, name)
+    text = re.sub(r"\ban? (hour|minute) and a half\b", r"1.5 \1s", text)
+    text = re.sub(r"\b(?:half|(0\.5)) an? (hour|kilo|lit(?:er|re))\b", r"0.5 \2", text)
+    text = re.sub(r"\ban? (hour|minute|kilo|lit(?:er|re))\b", r"1 \1", text)
+    for words, short in _SHORT:
+        text = re.sub(rf"(?<=\d)[ -](?:{words})\b", short, text)
+    return text
+
+
 MEASURES: dict[str, Callable[..., str]] = {
     "en_sizes": sizes,
     "en_measures": measures,
     "en_fraction": fraction,
     "en_metres": metres,
+    "en_inches": inches,
+    "en_spec": spec,
 }
 """Functions of templates for English sizes and amounts."""
