@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -179,6 +179,38 @@ class ViewingSettings(_Part):
     """AAC, one channel."""
 
 
+_ORIGIN = r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$"
+
+
+class OidcSettings(_Part):
+    """Signing in through an OpenID Connect issuer, beside keys; see docs/operations.md."""
+
+    issuer: str = ""
+    """Its identifier, exactly as it writes it (``https://login.example``); empty: off."""
+    client_id: str = ""
+    """The desk's name at the issuer; an ID token must be for it."""
+    client_secret: SecretStr = SecretStr("")
+    """Set it as ``EVIDENCE_SERVE__OIDC__CLIENT_SECRET``; empty for a public client."""
+    scopes: tuple[str, ...] = ("openid", "profile")
+    """What is asked for."""
+    algorithms: tuple[Literal["RS256", "PS256", "ES256", "ES384", "EdDSA"], ...] = ("RS256",)
+    """Signatures of ID tokens that are accepted; never ``none``, never a shared secret."""
+    role_claim: str = "roles"
+    """The claim, one text or several, that says what a person may do."""
+    roles: dict[str, str] = {}
+    """From that claim's values to roles of the desk; the first that fits. Nobody else gets in."""
+    merchant_claim: str = "merchants"
+    """For merchants: the claim that names whose broadcasts they see."""
+    host_claim: str = "hosts"
+    """For hosts and agencies: the claim that names whose broadcasts they see."""
+    name_claim: str = "name"
+    """The claim shown as the person's name."""
+    ca_file: str = ""
+    """PEM of a private certificate authority that the issuer's certificate is checked against."""
+    timeout_s: int = Field(default=10, ge=1)
+    """For one request to the issuer."""
+
+
 class ServeSettings(_Part):
     """The desk and its API."""
 
@@ -188,8 +220,14 @@ class ServeSettings(_Part):
     """So many at once before that."""
     body_max_bytes: int = Field(default=65_536, ge=1024)
     """Largest request."""
+    photo_max_bytes: int = Field(default=4_194_304, ge=1024)
+    """Largest request that carries a buyer's photo."""
     answer_max_s: int = Field(default=60, ge=1)
     """Longest wait for the beginning of an answer."""
+    oidc: OidcSettings = OidcSettings()
+    """People who sign in through an issuer."""
+    embed_origins: tuple[Annotated[str, Field(pattern=_ORIGIN)], ...] = ()
+    """Pages of these origins may show a claim's card (``https://console.example``); empty: none."""
 
 
 class AuthoritySettings(_Part):

@@ -68,7 +68,7 @@ def ask(
 
 
 def _lower(headers: Any) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
+    return {name.lower(): ", ".join(headers.get_all(name)) for name in headers}
 
 
 def form(**fields: str) -> bytes:

@@ -60,7 +60,7 @@ def new_command(
 
     \b
     JSON fields: key, key_id, name, role, merchants, hosts, made_utc_ms, expires_utc_ms,
-    revoked_utc_ms, live.
+    revoked_utc_ms, issuer, subject, live.
     """
     import time
 
@@ -91,7 +91,7 @@ def list_command(workspace: Path | None, as_json: bool) -> None:
 
     \b
     JSON: a list of key_id, name, role, merchants, hosts, made_utc_ms, expires_utc_ms,
-    revoked_utc_ms, live.
+    revoked_utc_ms, issuer, subject, live.
     """
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import say, table

@@ -73,7 +73,8 @@ def serve_command(
         raise click.UsageError("--tls-cert and --tls-key go together")
     works = service(workspace)
     if host not in _HERE:
-        _require_keys(works.app.keys, host)
+        if not works.app.settings.serve.oidc.issuer:
+            _require_keys(works.app.keys, host)
         _require_tls(host, secret=tls_cert is not None or bool(proxies))
     listener = socket.create_server((host, port), family=_family(host))
     scheme = "https" if tls_cert else "http"

@@ -31,6 +31,11 @@ from pipeline.serve import (
     http_api,
     http_bundles,
     http_clips,
+    http_embed,
+    http_likeness,
+    http_lines,
+    http_oidc,
+    http_ops,
     http_pages,
     http_replay,
     http_review,
@@ -41,6 +46,7 @@ from pipeline.serve.access.etags import Etags
 from pipeline.serve.access.gate import HEADERS, Gate, problem
 from pipeline.serve.access.keys import KeyBook
 from pipeline.serve.access.limits import Limits
+from pipeline.serve.access.people import People
 from pipeline.serve.access.roles import Viewer
 from pipeline.serve.access.views import ViewLog
 from pipeline.serve.agents import agents_of
@@ -48,6 +54,7 @@ from pipeline.serve.http_common import Problem
 from pipeline.serve.metrics import Measured, Meters
 from pipeline.serve.offices import open_office
 from pipeline.serve.service import Service
+from pipeline.settings import OidcSettings
 
 STATIC = Path(__file__).parent / "web" / "static"
 _STATUS = {2: 400, 4: 400, 6: 502, 8: 503, 9: 503, 11: 507, 12: 404, 13: 403}
@@ -82,8 +89,10 @@ def make_app(service: Service, *, hosts: list[str]) -> FastAPI:
     """
     app = _described(Described(**_ABOUT, lifespan=_lifespan))
     settings = service.app.settings.serve
-    door = Door(KeyBook(service.app.keys))
+    book = KeyBook(service.app.keys)
+    door = Door(book, people=bool(settings.oidc.issuer))
     app.state.door = door
+    app.state.people = _people(settings.oidc, book)
     app.state.office = open_office(service, door.book.ring)
     app.state.meters = Meters()
     app.state.agents = agents_of(app.state.office, _asking)
@@ -99,6 +108,11 @@ def make_app(service: Service, *, hosts: list[str]) -> FastAPI:
     app.add_exception_handler(Exception, _unexpected)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
+
+
+def _people(settings: OidcSettings, book: KeyBook) -> People | None:
+    """Whoever may sign in through an issuer."""
+    return People(settings, book) if settings.issuer else None
 
 
 def _asking(ctx: Context[Any]) -> Viewer:
@@ -126,8 +140,23 @@ def description() -> dict[str, Any]:
 
 
 def _described(app: FastAPI) -> FastAPI:
-    for room in (http_clips, http_bundles, http_review, http_api, http_session, http_pages):
+    for room in (
+        http_lines,
+        http_clips,
+        http_bundles,
+        http_review,
+        http_api,
+        http_session,
+        http_pages,
+    ):
         app.include_router(room.router)
+    app.include_router(http_embed.router)
+    app.include_router(http_embed.pages)
+    app.include_router(http_likeness.router)
+    app.include_router(http_likeness.pages)
+    app.include_router(http_ops.router)
+    app.include_router(http_ops.pages)
+    app.include_router(http_oidc.router)
     app.include_router(http_replay.router)
     app.include_router(http_replay.pages)
     return app

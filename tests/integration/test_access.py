@@ -42,6 +42,8 @@ class Given(NamedTuple):
     """A claim of each broadcast."""
     bundles: dict[str, str]
     """A sealed bundle of each."""
+    lines: dict[str, str]
+    """A transcript line of each."""
 
     def ask(self, path: str, role: str, **more: Any) -> Said:
         key = self.keys[role]["key"] if role != "nobody" else ""
@@ -80,8 +82,16 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
         for b in (OWN, OTHER)
     }
     assert evidence("keys", "new", "-w", here).code == 0
-    with served(here) as address:
-        yield Given(address, here, keys, claims, sealed(address, keys["admin"]["key"], claims))
+    with served(here, EVIDENCE_SERVE__EMBED_ORIGINS='["https://console.example"]') as address:
+        key = keys["admin"]["key"]
+        lines = {b: spoken(address, key, b) for b in (OWN, OTHER)}
+        yield Given(address, here, keys, claims, sealed(address, key, claims), lines)
+
+
+def spoken(address: str, key: str, broadcast: str) -> str:
+    """The first transcript line of a broadcast."""
+    listed = ask(f"{address}/api/v1/broadcasts/{broadcast}/lines", key=key).json["items"]
+    return str(listed[0]["line_id"])
 
 
 def sealed(address: str, key: str, claims: dict[str, str]) -> dict[str, str]:
@@ -120,6 +130,10 @@ class Expected(NamedTuple):
 ROUTES: dict[str, Expected] = {
     "GET /": Expected(("/", "/?q=五年"), READERS),
     "GET /login": Expected(("/login",), set(EVERYONE), open=True),
+    "GET /login/issuer": Expected(("/login/issuer",), set(EVERYONE), status=404, open=True),
+    "GET /login/issuer/done": Expected(
+        ("/login/issuer/done",), set(EVERYONE), status=404, open=True
+    ),
     "POST /login": Expected(("/login",), set(EVERYONE), status=303, open=True),
     "POST /logout": Expected(("/logout",), set(EVERYONE) - {"nobody"}, status=303),
     "GET /m/{claim_id}": Expected(("/m/{c}",), READERS, owned=True),
@@ -137,6 +151,16 @@ ROUTES: dict[str, Expected] = {
     "GET /api/v1/claims/{claim_id}/reviews": Expected(("/api/v1/claims/{c}/reviews",), REVIEWERS),
     "POST /api/v1/claims/{claim_id}/reviews": Expected(
         ("/api/v1/claims/{c}/reviews",), REVIEWERS, status=201
+    ),
+    "GET /l/{line_id}": Expected(("/l/{l}",), READERS, owned=True),
+    "POST /l/{line_id}": Expected(("/l/{l}",), REVIEWERS, status=400),
+    "GET /t/{broadcast_id:path}": Expected(("/t/{b}",), READERS, owned=True),
+    "GET /api/v1/lines/{line_id}": Expected(("/api/v1/lines/{l}",), READERS, owned=True),
+    "POST /api/v1/lines/{line_id}/corrections": Expected(
+        ("/api/v1/lines/{l}/corrections",), REVIEWERS, status=201
+    ),
+    "GET /api/v1/broadcasts/{broadcast_id:path}/lines": Expected(
+        ("/api/v1/broadcasts/{b}/lines",), READERS, owned=True
     ),
     "GET /sku/{sku_id:path}": Expected((f"/sku/{SKU}",), READERS),
     "GET /api/v1/skus/{sku_id:path}": Expected((f"/api/v1/skus/{SKU}",), READERS),
@@ -159,6 +183,9 @@ ROUTES: dict[str, Expected] = {
     "GET /api/v1/bundles/{bundle_id}/bundle.zip": Expected(
         ("/api/v1/bundles/{p}/bundle.zip",), READERS, owned=True
     ),
+    "POST /api/v1/embeds": Expected(("/api/v1/embeds",), READERS, status=201, owned=True),
+    "GET /embed/{claim_id}": Expected(("/embed/{c}",), READERS, owned=True),
+    "GET /static/embed.js": Expected(("/static/embed.js",), set(EVERYONE), open=True),
     "GET /mcp": Expected(("/mcp",), set(EVERYONE) - {"nobody"}, status=406),
     "GET /api/v1/claims/{claim_id}/viewing.{kind}": Expected(
         ("/api/v1/claims/{c}/viewing.mp4",), READERS, status=404, owned=True
@@ -167,6 +194,12 @@ ROUTES: dict[str, Expected] = {
         ("/api/v1/spans/2000-7000/{b}/viewing.mp4",), READERS, status=404, owned=True
     ),
     "GET /metrics": Expected(("/metrics",), {"operator", "auditor", "admin"}),
+    "GET /ops": Expected(("/ops",), {"operator", "auditor", "admin"}),
+    "GET /api/v1/operations": Expected(("/api/v1/operations",), {"operator", "auditor", "admin"}),
+    "POST /o/{order_id:path}/likeness": Expected((f"/o/{ORDER}/likeness",), UNLIMITED, status=400),
+    "POST /api/v1/orders/{order_id:path}/likeness": Expected(
+        (f"/api/v1/orders/{ORDER}/likeness",), UNLIMITED, status=400
+    ),
     "GET /status": Expected(("/status",), {"operator", "auditor", "admin"}),
     "GET /api/v1/search": Expected(("/api/v1/search?q=五年",), READERS),
     "GET /api/v1/broadcasts": Expected(("/api/v1/broadcasts",), READERS | {"operator"}),
@@ -248,6 +281,7 @@ def test_every_route_with_every_role(given: Given, route: str, role: str):
             if not own and not expected.owned:
                 continue
             ids = {"b": broadcast, "c": given.claims[broadcast], "p": given.bundles[broadcast]}
+            ids["l"] = given.lines[broadcast]
             asked = path.format(**ids).replace("五年", "%E4%BA%94")
             known = given.keys[role]["key"] if role != "nobody" else "re_none"
             body, more = None, {}
@@ -255,8 +289,10 @@ def test_every_route_with_every_role(given: Given, route: str, role: str):
                 body, more = form(key=known), {"Origin": given.address}
             if method == "POST" and asked.startswith("/api/"):
                 made_of = {"claim_id": given.claims[broadcast]}
-                makers = ("/api/v1/clips", "/api/v1/bundles")
+                makers = ("/api/v1/clips", "/api/v1/bundles", "/api/v1/embeds")
                 step = made_of if asked in makers else {"step": "heard", "heard": "x"}
+                if asked.endswith("/corrections"):
+                    step = {"text": f"质保五年，{role}", "reason": "so it is said"}
                 body, more = json.dumps(step).encode(), {"Content_Type": "application/json"}
             said = given.ask(asked, role, method=method, body=body, **more)
             limited = role in ("merchant", "host")

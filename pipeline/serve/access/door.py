@@ -19,6 +19,8 @@ from pipeline.serve.access.roles import LOCAL, Viewer
 COOKIE = "desk"
 SESSION_S = 8 * 3600
 LINK_S = 600
+CARDS = "/embed/"
+"""Below it stand cards in other pages' frames, where no cookie counts."""
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 Way = Literal["open", "bearer", "cookie", "link", "none"]
 
@@ -26,19 +28,27 @@ Way = Literal["open", "bearer", "cookie", "link", "none"]
 class Door:
     """Lets viewers in by what they show."""
 
-    def __init__(self, book: KeyBook) -> None:
+    def __init__(self, book: KeyBook, *, people: bool = False) -> None:
+        """``people``: some may sign in through an issuer, so it is never open to all."""
         self.book = book
+        self._people = people
+
+    @property
+    def shut(self) -> bool:
+        """Whether it asks who one is: from the first key on, or with an issuer."""
+        return self._people or self.book.any()
 
     def viewer(self, connection: HTTPConnection) -> tuple[Viewer | None, Way]:
         """Whoever stands behind a request, and by what they were known."""
-        if not self.book.any():
+        if not self.shut:
             return (None, "none") if forwarded(connection) else (LOCAL, "open")
         header = connection.headers.get("authorization", "")
         if header:
             scheme, _, shown = header.partition(" ")
             key = self.book.opened_by(shown.strip()) if scheme.lower() == "bearer" else None
             return (key.viewer() if key else None), "bearer"
-        key = self._by_cookie(connection.cookies.get(COOKIE, ""))
+        carded = connection.scope["path"].startswith(CARDS)
+        key = None if carded else self._by_cookie(connection.cookies.get(COOKIE, ""))
         if key is not None:
             return key.viewer(), "cookie"
         key = self._by_link(connection)

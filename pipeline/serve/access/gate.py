@@ -15,7 +15,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipeline.serve.access.door import Door, Way
+from pipeline.serve.access.door import CARDS, Door, Way
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -25,15 +25,20 @@ HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
     "Cache-Control": "private, no-cache",
 }
-OPEN = frozenset({"/login", "/api/v1/health", "/api/v1/ready"})
+OPEN = frozenset(
+    {"/login", "/login/issuer", "/login/issuer/done", "/api/v1/health", "/api/v1/ready"}
+)
 """What answers whoever asks; and the files of the pages themselves, below ``/static/``."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_POLICY = b"content-security-policy"
+_OLD_FRAMES = "X-Frame-Options"
+"""Cannot name more than one origin; the policy of a card names those that may frame it."""
 
 
 class Gate:
@@ -52,7 +57,8 @@ class Gate:
         viewer, way = self._door.viewer(connection)
         refusal = self._refusal(connection, known=viewer is not None, way=way)
         scope.setdefault("state", {}).update(viewer=viewer, way=way)
-        await (refusal or self._app)(scope, receive, _shut(send))
+        framed = refusal is None and connection.scope["path"].startswith(CARDS)
+        await (refusal or self._app)(scope, receive, _shut(send, framed=framed))
 
     def _refusal(self, connection: HTTPConnection, *, known: bool, way: Way) -> Response | None:
         path = connection.scope["path"]
@@ -62,7 +68,7 @@ class Gate:
             return _CROSS_SITE
         if known or public:
             return None
-        if not self._door.book.any():
+        if not self._door.shut:
             return _NO_KEYS
         if path.startswith("/api/") or connection.scope["method"] not in _SAFE or way == "bearer":
             return _unknown()
@@ -125,11 +131,13 @@ def _own(connection: HTTPConnection, *, silence: bool) -> bool:
     return site is not None or silence
 
 
-def _shut(send: Send) -> Send:
+def _shut(send: Send, *, framed: bool) -> Send:
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = message.setdefault("headers", [])
             there = {name.lower() for name, _ in headers}
+            if framed and _POLICY in there:
+                there.add(_OLD_FRAMES.lower().encode())
             for name, value in HEADERS.items():
                 if name.lower().encode() not in there:
                     headers.append((name.lower().encode(), value.encode()))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pipeline.archive import parsed
 from pipeline.cases.run import KeyRing
-from pipeline.errors import ConfigError, InputError, NotFound
+from pipeline.errors import ConfigError, InputError, NotAllowed, NotFound
 from pipeline.model import Frozen
 from pipeline.provenance import canonical_bytes
 from pipeline.serve.access.roles import LIMITED, Role, Viewer
@@ -50,6 +50,10 @@ class ApiKey(Frozen):
     """From when on it opens nothing."""
     revoked_utc_ms: int | None = None
     """When it was taken back; null while it was not."""
+    issuer: str = ""
+    """For a person who signs in through an issuer: which; no key then opens this."""
+    subject: str = ""
+    """The person's id at the issuer."""
 
     def live(self, now_utc_ms: int) -> bool:
         """Whether it opens anything."""
@@ -112,6 +116,44 @@ class KeyBook:
         )
         self._write(record)
         return record, whole
+
+    def person(
+        self,
+        issuer: str,
+        subject: str,
+        *,
+        name: str,
+        role: Role,
+        merchants: tuple[str, ...],
+        hosts: tuple[str, ...],
+        expires_utc_ms: int,
+    ) -> ApiKey:
+        """The record of someone an issuer vouches for: always the same one, as of this sign-in.
+
+        Raises:
+            NotAllowed: it was taken back here. InputError: name or limits do not fit.
+        """
+        _check(name, role, merchants, hosts)
+        digest = self.ring.hashed("oidc-person", f"{issuer}\0{subject}")
+        known = self.get(digest[:12])
+        if known is not None and (known.revoked_utc_ms is not None or known.digest != digest):
+            raise NotAllowed(
+                "access was taken back here", hint="ask whoever gives out access to this desk"
+            )
+        record = ApiKey(
+            key_id=digest[:12],
+            name=name,
+            role=role,
+            merchants=merchants,
+            hosts=hosts,
+            digest=digest,
+            made_utc_ms=known.made_utc_ms if known else _now_ms(),
+            expires_utc_ms=expires_utc_ms,
+            issuer=issuer,
+            subject=subject,
+        )
+        self._write(record)
+        return record
 
     def revoke(self, key_id: str) -> ApiKey:
         """Take a key back at once; revoking again changes nothing.
