@@ -27,7 +27,7 @@ _PHOTO: dict[str, Any] = {
         "required": True,
         "content": {
             kind: {"schema": {"type": "string", "format": "binary"}}
-            for kind in ("image/jpeg", "image/png")
+            for kind in ("image/jpeg", "image/png", "application/octet-stream")
         },
     }
 }

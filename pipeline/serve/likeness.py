@@ -119,8 +119,14 @@ def likeness(works: Service, dossier: Dossier, parts: Parts | None, photo: bytes
 
 
 def _in_windows(dossier: Dossier, parts: Parts | None) -> list[Keyframe]:
+    """Pictures that stood while the product was shown: each stands until the next one is kept."""
     frames = parts.screen.keyframes if parts and parts.screen else ()
-    return [f for f in frames if any(a <= f.at_ms < b for a, b in dossier.windows)]
+    ends = [*(f.at_ms for f in frames[1:]), 1 << 53]
+    return [
+        frame
+        for frame, until_ms in zip(frames, ends, strict=False)
+        if any(a < until_ms and frame.at_ms < b for a, b in dossier.windows)
+    ]
 
 
 def _like(frame: Keyframe, near: Near) -> Like:
