@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pipeline.archive import State
 from pipeline.bootstrap import Application
 from pipeline.budget import budget_of
+from pipeline.cases.lines import LineBook, corrected
 from pipeline.errors import InputError
 from pipeline.index import run as index_room
 from pipeline.index.documents import Document, documents_of
@@ -216,7 +217,18 @@ def documents(app: Application, state: State) -> Iterator[Document]:
         claims=parts.claims,
         release=state.release.number,
         packs={o.stage: o.key for o in state.release.outputs},
+        corrected=_corrected(app.store, parts),
     )
+
+
+def _corrected(store: ObjectStore, parts: Parts) -> dict[int, str]:
+    """By the number of a line, the words that a person put over it."""
+    output, heard = parts.state.output("transcribe"), parts.transcript
+    records = LineBook(store).records(parts.state.prefix) if output and heard else ()
+    if output is None or heard is None or not records:
+        return {}
+    lines = corrected(output, enumerate(heard.segments), records)
+    return {line.number: line.correction.text for line in lines if line.correction}
 
 
 def publish(app: Application, state: State, *, tell: Tell | None = None) -> int:

@@ -33,6 +33,8 @@ from pipeline.timeline import Span, from_utc_ms, union
 
 Kind = Literal["claim", "line", "screen", "broadcast"]
 UNDATED = "undated"
+CORRECTED = "corrected"
+"""Role of a line as a person wrote it."""
 
 
 @lru_cache(maxsize=4096)
@@ -45,7 +47,8 @@ class Document(Frozen):
     """One findable thing. Times are milliseconds on the broadcast's timeline."""
 
     doc_id: str
-    """The claim id, or ``<broadcast>/s<segment>``, ``<broadcast>/f<screen line>``."""
+    """The claim id, or ``<broadcast>/s<segment>``, ``<broadcast>/f<screen line>``; ``<broadcast>/c<segment>``
+    for a person's words over a segment."""
     kind: Kind
     """What it is."""
     broadcast_id: str
@@ -65,7 +68,8 @@ class Document(Frozen):
     source: str = "speech"
     """``speech`` or ``screen``."""
     role: str = ""
-    """For screen text: ``card``, ``comment`` (a viewer's, never a claim), ``banner`` …"""
+    """For screen text: ``card``, ``comment`` (a viewer's, never a claim), ``banner`` …; ``corrected`` for
+    a person's words over a spoken line."""
     claim_type: str = ""
     """For a claim: one of the 23 types."""
     value: tuple[str, ...] = ()
@@ -148,6 +152,7 @@ class Given(NamedTuple):
     claims: ClaimSet | None
     release: int
     packs: Mapping[str, str]
+    corrected: Mapping[int, str]
 
 
 def documents_of(
@@ -158,18 +163,22 @@ def documents_of(
     claims: ClaimSet | None,
     release: int = 0,
     packs: Mapping[str, str] | None = None,
+    corrected: Mapping[int, str] | None = None,
 ) -> Iterator[Document]:
     """All documents of a broadcast, its summary first.
 
-    ``packs`` maps a stage name to its pack's key, kept on every document.
+    ``packs`` maps a stage name to its pack's key, kept on every document. ``corrected`` holds what
+    people wrote over spoken lines, by the line's number; it stands beside the machine's words.
     """
-    given = Given(revision, transcript, screen, claims, release, packs or {})
+    given = Given(revision, transcript, screen, claims, release, packs or {}, corrected or {})
     yield _broadcast_document(given)
     for claim in claims.claims if claims else ():
         yield _claim_document(given, claim)
     for number, segment in enumerate(transcript.segments if transcript else ()):
         if segment.text.strip():
             yield _line_document(given, number, segment)
+        if number in given.corrected:
+            yield _corrected_document(given, number, segment)
     for number, line in enumerate(screen.lines if screen else ()):
         if line.text.strip():
             yield _screen_document(given, number, line)
@@ -244,6 +253,13 @@ def _line_document(given: Given, number: int, segment: Segment) -> Document:
     )
 
 
+def _corrected_document(given: Given, number: int, segment: Segment) -> Document:
+    """A person's words over a line: a document of its own, told apart by its role."""
+    line = _line_document(given, number, segment)
+    changed = {"doc_id": f"{line.broadcast_id}/c{number}", "role": CORRECTED, "prob_pm": 1000}
+    return line.model_copy(update={"text": given.corrected[number]} | changed)
+
+
 def _screen_document(given: Given, number: int, line: ScreenLine) -> Document:
     fields = _common(given, line.span, _on_stage(given, line.span))
     return Document(
@@ -278,7 +294,7 @@ def _count(given: Given) -> int:
     texts = [segment.text for segment in (given.transcript.segments if given.transcript else ())]
     texts += [line.text for line in (given.screen.lines if given.screen else ())]
     claims = len(given.claims.claims) if given.claims else 0
-    return 1 + claims + sum(bool(text.strip()) for text in texts)
+    return 1 + claims + len(given.corrected) + sum(bool(text.strip()) for text in texts)
 
 
 def _summary(given: Given, span: Span) -> Summary:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.serve.commands_lines import line_command
 from pipeline.serve.options import examples, json_option, service, workspace_option
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ by_option = click.option("--by", required=True, help="Who reviews: a name, kept 
         "evidence review show 1f3a-9b2c4d5e6f70-12 --by 'Li Wei'",
         "evidence review heard 1f3a-9b2c4d5e6f70-12 --by 'Li Wei' --words 五年质保",
         "evidence review decide 1f3a-9b2c4d5e6f70-12 --by 'Li Wei' --confirm",
+        "evidence review line sample-zh01 12000 --text 质保五年 --reason 听得清 --by 'Li Wei'",
     ),
 )
 def review_command() -> None:
@@ -34,6 +36,9 @@ def review_command() -> None:
     Write down what you hear first; the listing is shown after that, so that it cannot lead
     your ear. Decisions lie beside the machine's output, which stays as it is.
     """
+
+
+review_command.add_command(line_command)
 
 
 @review_command.command("queue", epilog=examples("evidence review queue --broadcast sample-zh01"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 
+from pipeline.cases.lines import LineCorrection
 from pipeline.errors import (
     EvidenceError,
     InputError,
@@ -22,11 +23,13 @@ from pipeline.errors import (
 from pipeline.evidence.clip import Clip
 from pipeline.model import Claim, ClockMap
 from pipeline.runner import Parts
-from pipeline.serve.http_common import Works
+from pipeline.serve.http_common import Works, office_of
 from pipeline.serve.lanes import lanes_of
+from pipeline.serve.lines import lines_of, written
 from pipeline.serve.render import clean, value_text
 from pipeline.serve.restores import Away
 from pipeline.serve.web.words import LANGUAGES, WORDS
+from pipeline.serve.web.words_likeness import LIKENESS
 from pipeline.timeline import clock, from_utc_ms
 
 router = APIRouter(include_in_schema=False)
@@ -79,7 +82,8 @@ def moment_page(request: Request, works: Works, claim_id: str) -> Response:
     claim, parts = works.moment(claim_id)
     others = parts.claims.claims if parts.claims else ()
     span, away = (claim.start_ms, claim.end_ms), lambda: works.away(claim_id=claim_id)
-    shown = shown_span(parts, span, lambda: works.clip(claim_id), away)
+    over = written(office_of(request), parts)
+    shown = shown_span(parts, span, lambda: works.clip(claim_id), away, over)
     layers = works.layers(parts)
     return page(
         request,
@@ -102,9 +106,11 @@ def span_page(
     """The player at any span: a line that was said or shown, a product's window."""
     parts, span = works.broadcast(broadcast_id, what="moment"), (start_ms, end_ms)
     away = lambda: works.away(broadcast_id=broadcast_id, span_ms=span)  # noqa: E731
-    shown = shown_span(parts, span, lambda: works.clip_of_span(broadcast_id, span), away)
+    cut = lambda: works.clip_of_span(broadcast_id, span)  # noqa: E731
+    shown = shown_span(parts, span, cut, away, written(office_of(request), parts))
     shown["lanes"] = lanes_of(parts, works.layers(parts), at_ms=start_ms)
-    said = [s.text for s in shown["lines"] if s.start_ms < end_ms and s.end_ms > start_ms]
+    near = [line.segment for line in shown["lines"]]
+    said = [s.text for s in near if s.start_ms < end_ms and s.end_ms > start_ms]
     return page(
         request,
         "moment.html",
@@ -116,11 +122,16 @@ def span_page(
 
 
 def shown_span(
-    parts: Parts, span: tuple[int, int], cut: Callable[[], Clip], gone: Callable[[], Away]
+    parts: Parts,
+    span: tuple[int, int],
+    cut: Callable[[], Clip],
+    gone: Callable[[], Away],
+    records: Sequence[LineCorrection] = (),
 ) -> dict[str, Any]:
     """The clip of a span, or why there is none, and the words spoken in it.
 
-    ``gone`` says what there is instead while the recording is archived.
+    ``gone`` says what there is instead while the recording is archived; ``records`` are what
+    people wrote over lines of the broadcast.
     """
     clip, away, unplayable = None, None, ""
     try:
@@ -131,7 +142,6 @@ def shown_span(
         unplayable = str(error)
     start = clip.info.start.timeline_ms if clip else max(0, span[0] - _AROUND_MS)
     end = clip.info.end.timeline_ms if clip else span[1] + _AROUND_MS
-    segments = parts.transcript.segments if parts.transcript else ()
     frames = parts.screen.keyframes if parts.screen else ()
     revision = parts.state.revision
     return {
@@ -140,7 +150,7 @@ def shown_span(
         "unplayable": unplayable,
         "start_ms": start,
         "at_ms": span[0],
-        "lines": [s for s in segments if s.start_ms < end and s.end_ms > start],
+        "lines": lines_of(parts, (start, end), records),
         "broadcast": revision.broadcast,
         "wall": _wall(span[0], revision.clock_map),
         "wall_start_ms": _local_ms(start, revision.clock_map),
@@ -201,6 +211,7 @@ def order_page(request: Request, works: Works, order_id: str) -> Response:
     more: dict[str, Any] = {
         "layers": works.dossier_layers(dossier),
         "recording": works.recording(dossier),
+        "l": LIKENESS[language_of(request)],
     }
     return page(request, "order.html", dossier=dossier, **more)
 
@@ -218,7 +229,7 @@ def error_page(request: Request, error: EvidenceError, code: int) -> Response:
 
 def page(request: Request, name: str, *, status_code: int = 200, **values: Any) -> Response:
     """A page from its template, in the language asked for."""
-    lang = _language(request)
+    lang = language_of(request)
     values |= {"viewer": getattr(request.state, "viewer", None)}
     values |= {"lang": lang, "t": WORDS[lang], "other": {"zh": "en", "en": "zh"}[lang]}
     response = templates.TemplateResponse(request, name, values, status_code=status_code)
@@ -228,7 +239,8 @@ def page(request: Request, name: str, *, status_code: int = 200, **values: Any) 
     return response
 
 
-def _language(request: Request) -> str:
+def language_of(request: Request) -> str:
+    """The language asked for: by the address, the cookie, or the browser."""
     for asked in (request.query_params.get("lang"), request.cookies.get("lang")):
         if asked in LANGUAGES:
             return str(asked)

@@ -15,6 +15,7 @@ LEFT, WIDTH, ROW = 120, 880, 20
 WHOLE_MS = 40 * 60_000
 """A broadcast up to this long is shown whole around a moment; of a longer one, the twenty minutes."""
 _AROUND_MS = 10 * 60_000
+_MOST_FRAMES = 600
 
 
 class Dot(NamedTuple):
@@ -47,6 +48,8 @@ class Lanes(NamedTuple):
     windows: list[Band]
     gaps: list[Band]
     height: int
+    frames: str = ""
+    """Keyframes of the time shown, ``number:ms`` each, with spaces between."""
 
     def at(self, at_ms: int) -> str:
         """Where an instant lies."""
@@ -77,7 +80,9 @@ def lanes_of(
         for claim in claims
     ]
     windows, gaps = _bands(parts, empty, shown)
-    return empty._replace(dots=dots, windows=windows, gaps=gaps, height=ROW * (len(heights) + 1))
+    height = ROW * (len(heights) + 1)
+    frames = _frames(parts, shown)
+    return empty._replace(dots=dots, windows=windows, gaps=gaps, height=height, frames=frames)
 
 
 def _shown(duration_ms: int, at_ms: int) -> Span:
@@ -85,6 +90,12 @@ def _shown(duration_ms: int, at_ms: int) -> Span:
         return Span(0, max(1, duration_ms))
     start = max(0, min(at_ms - _AROUND_MS, duration_ms - 2 * _AROUND_MS))
     return Span(start, start + 2 * _AROUND_MS)
+
+
+def _frames(parts: Parts, shown: Span) -> str:
+    found = [f for f in (parts.screen.keyframes if parts.screen else ()) if shown.holds(f.at_ms)]
+    thin = found[:: 1 + len(found) // _MOST_FRAMES]
+    return " ".join(f"{frame.index}:{frame.at_ms}" for frame in thin)
 
 
 def _shade(claim: Claim, layer: Layer | None) -> str:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pipeline.index.rebuild import Rebuilt, Reconciled
     from pipeline.model import Claim, Dossier
     from pipeline.plan import Progress
+    from pipeline.serve.lines import Lines
     from pipeline.serve.reviews import Reviews
 
 _CLAIM_ID = re.compile(r"([0-9a-f]{4})-([0-9a-f]{12})-(\d+)")
@@ -235,6 +236,13 @@ class Service:
         from pipeline.serve.reviews import Reviews
 
         return Reviews(self.app)
+
+    @cached_property
+    def lines(self) -> Lines:
+        """What people wrote over transcript lines."""
+        from pipeline.serve.lines import Lines
+
+        return Lines(self.app)
 
 
 def words_of(parts: Parts, *, verbatim: bool) -> dict[str, Any]:

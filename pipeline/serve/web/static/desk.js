@@ -57,14 +57,56 @@ if (player) {
   document.querySelector('#mark-in')?.addEventListener('click', () => mark('from'));
   document.querySelector('#mark-out')?.addEventListener('click', () => mark('to'));
   for (const line of lines) {
-    line.addEventListener('click', () => {
+    line.addEventListener('click', event => {
+      if (event.target.closest('a')) return;
       player.currentTime = Math.max(0, (line.dataset.startMs - player.dataset.startMs) / 1000);
     });
   }
 }
 
+for (const name of ['back-frame', 'on-frame']) {
+  document.querySelector(`#${name}`)?.addEventListener('click', () => {
+    player.currentTime += name === 'back-frame' ? -FRAME_S : FRAME_S;
+  });
+}
+
+// --- the timeline: what is under the pointer, and the pictures of that time -------------------
+
+const lanes = document.querySelector('.lanes');
+const strip = document.querySelector('#strip');
+const pictures = (strip?.dataset.frames ?? '').split(' ').filter(Boolean).map(pair => pair.split(':').map(Number));
+
+function picturesAt(ms) {
+  const after = pictures.findIndex(([, at]) => at > ms);
+  const here = (after < 0 ? pictures.length : after) - 1;
+  const shown = pictures.slice(Math.max(0, here - 1), Math.max(0, here - 1) + 4);
+  const wanted = shown.map(([number]) => number).join(' ');
+  if (!shown.length || strip.dataset.shown === wanted) return;
+  strip.dataset.shown = wanted;
+  strip.replaceChildren(...shown.map(([number, at]) => {
+    const image = new Image(160);
+    image.src = `/api/v1/broadcasts/${strip.dataset.broadcast}/keyframes/${number}.jpg`;
+    image.alt = written(at);
+    image.title = written(at);
+    return image;
+  }));
+}
+
 for (const dot of document.querySelectorAll('.lanes a')) {
-  dot.addEventListener('pointerenter', () => said(dot.getAttribute('aria-label')));
+  const tell = () => {
+    said(dot.getAttribute('aria-label'));
+    if (pictures.length) picturesAt(Number(dot.dataset.atMs));
+  };
+  dot.addEventListener('pointerenter', tell);
+  dot.addEventListener('focus', tell);
+}
+
+if (lanes && pictures.length) {
+  lanes.addEventListener('pointermove', event => {
+    const box = lanes.getBoundingClientRect();
+    const share = ((event.clientX - box.left) / box.width * 1000 - 120) / 880;
+    if (share >= 0) picturesAt(Number(strip.dataset.fromMs) + share * Number(strip.dataset.lengthMs));
+  });
 }
 
 // --- links ------------------------------------------------------------------------------------
