@@ -56,7 +56,7 @@ def kills(work: Path, *, seconds: int, first: int, count: int, seed: int, ocr: b
     kind = {"bucket": bucket, "url": url, "ocr": ocr, "span_ms": SPAN_MS}
     site = Site(work / "prefect", workers=2, environment=keys())
     try:
-        site.start()
+        site.ready()
         whole = shared(work / "whole", **kind)
         took_s = timed(*spread(recording, whole, part_s=PART_S), **site.environment)
         want = whole.left()

@@ -53,6 +53,22 @@ class Site:
         while len(self._workers) < self._wanted:
             self._workers.append(self.begin("flows", "work"))
 
+    def ready(self) -> None:
+        """Start, and wait until the server knows the workers: they take as long as a short run."""
+        self.start()
+        asked = urllib.request.Request(
+            f"{self._server.environment['PREFECT_API_URL']}/work_pools/evidence/workers/filter",
+            data=b"{}",
+            headers={"Content-Type": "application/json"},
+        )
+        end = time.monotonic() + 300
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError), urllib.request.urlopen(asked, timeout=5) as answer:
+                if len(json.load(answer)) >= self._wanted:
+                    return
+            time.sleep(0.5)
+        raise AssertionError("the workers never came")
+
     def begin(self, *command: str | Path) -> subprocess.Popen[bytes]:
         """Start a command of ours, in a session of its own."""
         return subprocess.Popen(

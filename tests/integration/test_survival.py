@@ -62,7 +62,7 @@ def spread_whole(
     site: Site, recording: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Left, float]:
     """What a spread broadcast leaves when nothing happens to it, and how long it takes."""
-    here, _ = room(tmp_path_factory.mktemp("whole")), site.start()
+    here, _ = room(tmp_path_factory.mktemp("whole")), site.ready()
     begun = time.monotonic()
     assert evidence(*spread(recording, here, part_s=8), **site.environment).code == 0
     return here.left(), time.monotonic() - begun
@@ -84,7 +84,7 @@ def test_killed_at_any_moment_and_started_again_it_ends_with_the_same_bytes(
     tmp_path: Path,
 ):
     want, took_s = spread_whole
-    here, after_s = room(tmp_path), random.Random(seed).uniform(0.05, 0.4) * took_s
+    here, after_s = room(tmp_path), random.Random(seed).uniform(0.05, 0.3) * took_s
     command, scratch = spread(recording, here, part_s=8), here.folder / "scratch"
     found = disturbed(site, command, victim=victim, after_s=after_s, scratch=scratch)
     print(victim, f"killed after {after_s:.1f} s of {took_s:.1f} s:", found)
