@@ -26,7 +26,7 @@ from pipeline.errors import (
     TooManyChanges,
     UnknownFormat,
 )
-from pipeline.evidence import custody, custody_log
+from pipeline.evidence import custody, custody_log, holds
 from pipeline.index import rebuild as index_room
 from pipeline.model import Frozen
 from pipeline.ports import ObjectStore
@@ -56,8 +56,8 @@ class Past(Frozen):
     days: int
     """So many whole days ago."""
     held_by: tuple[str, ...] = ()
-    """What forbids its removal all the same: ``legal_hold``, ``object_lock`` (a later date in the
-    store than in its revision). Empty: nothing does."""
+    """What forbids its removal all the same: ``case:<name>``, ``legal_hold``, ``object_lock`` (a
+    later date in the store than in its revision). Empty: nothing does."""
 
 
 class Upkeep(Frozen):
@@ -225,7 +225,10 @@ def retention(app: Application, prefix: str, *, now_utc_ms: int) -> Finding | Pa
         broadcast_id=name,
         retain_until_utc_ms=until,
         days=(now_utc_ms - until) // _DAY_MS,
-        held_by=_held_by(app.store, prefix, now_utc_ms),
+        held_by=(
+            *(f"case:{case}" for case in holds.covering(app.store, prefix)),
+            *_held_by(app.store, prefix, now_utc_ms),
+        ),
     )
 
 

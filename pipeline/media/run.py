@@ -18,7 +18,7 @@ from pipeline.media.remote import can_be_remote, remote_bytes, remote_source
 from pipeline.media.replay import pieces, playlist
 from pipeline.media.sliced import checked
 from pipeline.media.source import MediaSource, Segment, open_source, source_of
-from pipeline.media.viewing import exact_cut
+from pipeline.media.viewing import covered, exact_cut
 
 __all__ = [
     "AudioBlock",
@@ -41,6 +41,7 @@ __all__ = [
     "can_be_remote",
     "checked",
     "closed",
+    "covered",
     "cut",
     "exact_cut",
     "ffmpeg_path",

@@ -319,3 +319,29 @@ def custody_list_command(broadcast: str, workspace: Path | None, as_json: bool) 
         for b in events
     ]
     table(("when", "event", "writer", "by"), rows)
+
+
+@custody_command.command(
+    "share",
+    epilog=examples("evidence custody share sealed/order-ORD-26060501 --to 'District Court 3'"),
+)
+@click.argument("bundle", type=_PATH)
+@click.option("--to", required=True, help="Who was given it.")
+@click.option("--why", default="", help="Why; kept in the record.")
+@workspace_option
+@json_option
+def custody_share_command(
+    bundle: Path, to: str, why: str, workspace: Path | None, as_json: bool
+) -> None:
+    """Write down that BUNDLE (folder or zip) was given to somebody.
+
+    \b
+    JSON fields: broadcast_id, manifest_sha256, to.
+    """
+    from pipeline.serve.keeping import share
+    from pipeline.serve.render import as_json as dump
+    from pipeline.serve.render import clean, say
+
+    done = share(service(workspace).app, bundle, to=to, why=why)
+    said = f"{done['broadcast_id']}: {done['manifest_sha256']} → {done['to']}"
+    say(dump(done) if as_json else clean(said))

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.serve.options import examples, json_option, service, workspace_option
+from pipeline.serve.options import (
+    examples,
+    json_option,
+    language,
+    service,
+    workspace_option,
+)
+
+if TYPE_CHECKING:
+    from pipeline.evidence.clip import Clip
+
+    Copies = dict[str, tuple[Path, Any] | None]
 
 _PATH = click.Path(path_type=Path)
 
@@ -198,6 +210,7 @@ def show_command(
     epilog=examples(
         "evidence clip 1f3a-9b2c4d5e6f70-12",
         "evidence clip sample-zh01 --from 1:33.5 --to 1:41 --out clips/",
+        "evidence clip 1f3a-9b2c4d5e6f70-12 --redact boxes.json",
     ),
 )
 @click.argument("claim_or_broadcast")
@@ -206,6 +219,11 @@ def show_command(
 @click.option("--margin", "margin_s", type=click.FloatRange(0, 60), help="Seconds kept around it.")
 @click.option("--out", type=_PATH, help="Folder for the files (default: clips/ of the workspace).")
 @click.option("--exact", is_flag=True, help="Also a re-encoded viewing copy, cut to the instant.")
+@click.option(
+    "--redact",
+    help="Also a copy with boxes painted over: a JSON file (docs/formats.md), or `auto` for"
+    " nicknames and numbers read on the screen.",
+)
 @workspace_option
 @json_option
 def clip_command(
@@ -215,6 +233,7 @@ def clip_command(
     margin_s: float | None,
     out: Path | None,
     exact: bool,
+    redact: str | None,
     workspace: Path | None,
     as_json: bool,
 ) -> None:
@@ -225,12 +244,14 @@ def clip_command(
     copy where there is one; that is no error.
 
     \b
-    JSON fields: video, picture, subtitles, sidecar, info, and with --exact viewing_copy. While
-    it is archived: recording (as `evidence restore` prints it) and viewing; video is null.
+    JSON fields: video, picture, subtitles, sidecar, info, with --exact viewing_copy, with --redact
+    redacted_copy (null where `auto` found nothing to cover). While it is archived: recording (as
+    `evidence restore` prints it) and viewing; video is null.
     """
     from pipeline.evidence.viewing import make_exact
     from pipeline.serve.bundles import note_clip
     from pipeline.serve.commands_restore import tell_away
+    from pipeline.serve.redactions import AUTO, asked_boxes, redacted
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import say
     from pipeline.serve.restores import Away, clip_or_away
@@ -238,19 +259,32 @@ def clip_command(
 
     if (start is None) != (end is None):
         raise click.UsageError("--from and --to go together")
-    works = service(workspace)
+    works, boxes = service(workspace), asked_boxes(redact)
     margin_ms = None if margin_s is None else round(margin_s * 1000)
     span = None if start is None or end is None else (parse_clock(start), parse_clock(end))
     clip = clip_or_away(works, claim_or_broadcast, span=span, out=out, margin_ms=margin_ms)
     if isinstance(clip, Away):
         say(dump({"video": None} | clip.model_dump(mode="json"))) if as_json else tell_away(clip)
         return
-    copy = make_exact(clip) if exact else None
+    copies: Copies = {"viewing_copy": make_exact(clip)} if exact else {}
     note_clip(works, clip)
+    if redact:
+        copies["redacted_copy"] = redacted(works, clip, boxes, automatic=redact == AUTO)
+    _tell_clip(clip, copies, as_json)
+
+
+def _tell_clip(clip: Clip, copies: Copies, as_json: bool) -> None:
+    from pipeline.serve.redactions import told
+    from pipeline.serve.render import as_json as dump
+    from pipeline.serve.render import note, say
+
     if as_json:
-        more = {"viewing_copy": copy[1].model_dump(mode="json")} if copy else {}
+        more = {name: one and one[1].model_dump(mode="json") for name, one in copies.items()}
         say(dump(clip.model_dump(mode="json") | more))
         return
-    for path in (clip.video, clip.picture, clip.subtitles, clip.sidecar, copy and copy[0]):
+    made = (clip.video, clip.picture, clip.subtitles, clip.sidecar)
+    for path in (*made, *(one[0] for one in copies.values() if one)):
         if path:
             say(str(path))
+    if "redacted_copy" in copies:
+        note(told(copies["redacted_copy"])[language(None)])

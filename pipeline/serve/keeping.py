@@ -15,9 +15,10 @@ from pipeline.evidence.disposal_plan import Plan, draw_up, plain, read_plan
 from pipeline.evidence.holds import Covered, Hand, HeldBroadcast, HeldOrder, Marked, Step
 from pipeline.evidence.signed import opened
 from pipeline.evidence.signing import Signer, signer_of
-from pipeline.provenance import canonical_bytes, content_id
+from pipeline.ingest.jsontext import parse_json
+from pipeline.provenance import canonical_bytes, content_id, sha256_hex
 from pipeline.runner import read_bytes
-from pipeline.serve.bundles import who
+from pipeline.serve.bundles import note, who
 from pipeline.serve.service import Service
 
 
@@ -187,6 +188,34 @@ def forget_person(
     for answer in (app.root / "custody" / "once").glob("*.json"):
         answer.unlink(missing_ok=True)  # answers the desk keeps for a day may quote the order
     return done
+
+
+# --- sharing --------------------------------------------------------------------------------------
+
+
+def share(app: Application, bundle: Path, *, to: str, why: str = "") -> dict[str, str]:
+    """Write down that a sealed bundle was given to somebody.
+
+    Raises:
+        InputError: it is no sealed bundle of this workspace's broadcasts. NotFound.
+    """
+    from tempfile import TemporaryDirectory
+
+    from pipeline.evidence.seal import unpack
+
+    with TemporaryDirectory(prefix=".share.") as parent:
+        folder = bundle
+        if not bundle.is_dir():
+            folder = Path(parent) / "bundle"
+            unpack(bundle, folder)
+        manifest = read_bytes(folder / "MANIFEST.json")
+        named = parse_json(read_bytes(folder / "custody.json"), file_name="custody.json")[0]
+    name = named.get("broadcast_id") if isinstance(named, dict) else None
+    if not isinstance(name, str):
+        raise InputError(f"{bundle}: is no sealed bundle", hint="give a bundle: a folder or a zip")
+    about = {"manifest_sha256": sha256_hex(manifest), "to": to, "why": why}
+    note(app, app.archive.state(name), "shared", about=about)
+    return {"broadcast_id": name, "manifest_sha256": about["manifest_sha256"], "to": to}
 
 
 # --- records --------------------------------------------------------------------------------------
