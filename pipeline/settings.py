@@ -182,6 +182,15 @@ class ViewingSettings(_Part):
 _ORIGIN = r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$"
 
 
+class OidcRole(_Part):
+    """Who at the issuer has which role here."""
+
+    value: str = Field(min_length=1)
+    """What the role claim says."""
+    role: str
+    """A role of the desk."""
+
+
 class OidcSettings(_Part):
     """Signing in through an OpenID Connect issuer, beside keys; see docs/operations.md."""
 
@@ -197,7 +206,7 @@ class OidcSettings(_Part):
     """Signatures of ID tokens that are accepted; never ``none``, never a shared secret."""
     role_claim: str = "roles"
     """The claim, one text or several, that says what a person may do."""
-    roles: dict[str, str] = {}
+    roles: tuple[OidcRole, ...] = ()
     """From that claim's values to roles of the desk; the first that fits. Nobody else gets in."""
     merchant_claim: str = "merchants"
     """For merchants: the claim that names whose broadcasts they see."""

@@ -31,7 +31,11 @@ SETTINGS = """
 [serve.oidc]
 issuer = "{issuer}"
 client_id = "desk"
-roles = {{"desk-arbitrators" = "arbitrator", "shops" = "merchant", "agencies" = "host"}}
+roles = [
+  {{value = "desk-arbitrators", role = "arbitrator"}},
+  {{value = "shops", role = "merchant"}},
+  {{value = "agencies", role = "host"}},
+]
 merchant_claim = "shop_ids"
 """
 
@@ -412,11 +416,11 @@ def test_failures_are_slowed_down(given: Given):
 @pytest.mark.parametrize(
     "wrong",
     [
-        'issuer = "http://login.example"\nclient_id = "d"\nroles = {a = "agent"}',
-        'issuer = "http://127.0.0.1:1"\nclient_id = ""\nroles = {a = "agent"}',
-        'issuer = "http://127.0.0.1:1"\nclient_id = "d"\nroles = {}',
-        'issuer = "http://127.0.0.1:1"\nclient_id = "d"\nroles = {a = "king"}',
-        'issuer = "http://127.0.0.1:1"\nclient_id = "d"\nroles = {a = "agent"}\nalgorithms = ["HS256"]',
+        'issuer = "http://login.example"\nclient_id = "d"\nroles = [{value = "a", role = "agent"}]',
+        'issuer = "http://127.0.0.1:1"\nclient_id = ""\nroles = [{value = "a", role = "agent"}]',
+        'issuer = "http://127.0.0.1:1"\nclient_id = "d"\nroles = []',
+        'issuer = "http://127.0.0.1:1"\nclient_id = "d"\nroles = [{value = "a", role = "king"}]',
+        'issuer = "http://127.0.0.1:1"\nclient_id = "d"\nroles = [{value = "a", role = "agent"}]\nalgorithms = ["HS256"]',
     ],
 )
 def test_settings_that_would_let_in_the_wrong_people_are_refused(tmp_path: Path, wrong: str):

@@ -137,9 +137,9 @@ class People:
         )
 
     def _role(self, values: tuple[str, ...]) -> Role:
-        for value, role in self._settings.roles.items():
-            if value in values:
-                return next(known for known in ROLES if known == role)
+        for known in self._settings.roles:
+            if known.value in values:
+                return next(role for role in ROLES if role == known.role)
         raise NotAllowed("the issuer gives this person no role here", hint="ask its administrator")
 
     def _of(self, kind: str, text: str) -> str:
@@ -168,7 +168,7 @@ def _name(said: dict[str, Any], claim: str) -> str:
 
 def _check(settings: OidcSettings) -> None:
     safe_url(settings.issuer, "serve.oidc.issuer")
-    wrong = [role for role in settings.roles.values() if role not in ROLES]
+    wrong = [known.role for known in settings.roles if known.role not in ROLES]
     if wrong:
         raise ConfigError(
             f"serve.oidc.roles: {wrong[0]!r} is no role", hint=f"one of {', '.join(ROLES)}"
