@@ -100,14 +100,14 @@ def kept_of(folder: Path) -> tuple[Screen, list[bytes]]:
     return screen, images
 
 
-def ranks(photo: bytes, right: set[int], sights: list[Sight]) -> tuple[int, int]:
+def ranks(
+    photo: bytes, right: set[int], sights: list[Sight], plain_of: list[int]
+) -> tuple[int, int]:
     """The rank of the first right one, ours and the peer's."""
     asked = sight(photo_of(photo))
     ours = sorted(range(len(sights)), key=lambda n: -nearness(asked, sights[n]).score_pm)
     plain = perceptual_hash(asked.grey)
-    peers = sorted(
-        range(len(sights)), key=lambda n: hash_distance(plain, perceptual_hash(sights[n].grey))
-    )
+    peers = sorted(range(len(sights)), key=lambda n: hash_distance(plain, plain_of[n]))
     first, other = (next(r for r, n in enumerate(by, 1) if n in right) for by in (ours, peers))
     return first, other
 
@@ -129,6 +129,7 @@ def measured(examples: Path, each: int) -> dict[str, Any]:
     made = [sight_of_stored(image) for image in images]
     sights = [one for one in made if one is not None]
     assert len(sights) == len(images) == len(hashes)
+    plain_of = [perceptual_hash(one.grey) for one in sights]
     seconds, dice = 0.0, random.Random(1)
     for number in chosen:
         of, own = hashes[number]
@@ -139,7 +140,7 @@ def measured(examples: Path, each: int) -> dict[str, Any]:
         for name, alter in ALTERED.items():
             _, data = cv2.imencode(".png", alter(bgr, dice))
             start = time.process_time()
-            found[name].append(ranks(data.tobytes(), right | {number}, sights))
+            found[name].append(ranks(data.tobytes(), right | {number}, sights, plain_of))
             seconds += time.process_time() - start
     pictures, compared = len(images), len(chosen) * len(ALTERED) * len(images)
     rows = {

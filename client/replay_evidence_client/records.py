@@ -57,6 +57,20 @@ class Availability(TypedDict):
     """Whether there is a low-rate copy to look at meanwhile."""
 
 
+class Backlog(TypedDict):
+    """All that is of one standing."""
+
+    count: int
+    """How many."""
+    hours: float
+    """Recorded hours of the arrivals among them, estimated from their sizes."""
+    oldest_s: int | None
+    """Longest since anything was known of one."""
+    standing: str
+    """One of ``waiting``, ``parked``, ``running``, ``unfinished``, ``on_air``,
+    ``quarantined``."""
+
+
 class Box(TypedDict):
     """A rectangle in pixels of the displayed (rotated) frame, origin top left."""
 
@@ -127,6 +141,19 @@ class Candidate(TypedDict):
     """Why."""
     score_pm: int
     """How likely, per mille."""
+
+
+class CardLink(TypedDict):
+    """A card, ready to be framed."""
+
+    claim_id: str
+    """Of the claim that it shows, and of no other."""
+    origins: list[str]
+    """Pages of these may frame it."""
+    until_utc_ms: int
+    """Until then."""
+    url: str
+    """Its address on this desk; with keys it opens for ten minutes without one."""
 
 
 class Claim(TypedDict):
@@ -366,6 +393,15 @@ class Correction(TypedDict, total=False):
     """The right value, in the normal form of its type."""
 
 
+class CorrectionShown(TypedDict):
+    """What a person wrote over a line."""
+
+    correction: LineCorrection
+    """As stored."""
+    correction_id: str
+    """The id to cite."""
+
+
 class Coverage(TypedDict):
     """How much of a span an answer rests on."""
 
@@ -392,6 +428,23 @@ class Cue(TypedDict):
     """As they stand in the verbatim text."""
 
 
+class Divergence(TypedDict):
+    """One work key that gave two outputs; the first to be written is the answer."""
+
+    broadcast_id: str
+    """Whose work."""
+    first: str
+    """SHA-256 of the pack that stands."""
+    other: str
+    """SHA-256 of the one beside it."""
+    other_key: str
+    """Where that one lies in the store."""
+    stage: str
+    """Which."""
+    work_key: str
+    """The key under which both were made."""
+
+
 class Document(TypedDict):
     """One findable thing. Times are milliseconds on the broadcast's timeline."""
 
@@ -409,7 +462,8 @@ class Document(TypedDict):
     day: str
     """Broadcast day in the broadcast's own offset, ``YYYY-MM-DD``; ``undated`` without one."""
     doc_id: str
-    """The claim id, or ``<broadcast>/s<segment>``, ``<broadcast>/f<screen line>``."""
+    """The claim id, or ``<broadcast>/s<segment>``, ``<broadcast>/f<screen line>``;
+    ``<broadcast>/c<segment>`` for a person's words over a segment."""
     end_ms: int
     """End, exclusive."""
     host_id: str
@@ -437,7 +491,8 @@ class Document(TypedDict):
     release: int
     """Release it was read from."""
     role: str
-    """For screen text: ``card``, ``comment`` (a viewer's, never a claim), ``banner`` …"""
+    """For screen text: ``card``, ``comment`` (a viewer's, never a claim), ``banner`` …;
+    ``corrected`` for a person's words over a spoken line."""
     sku_id: str
     """The SKU meant or on stage; empty when unknown."""
     source: str
@@ -502,6 +557,27 @@ class Hit(TypedDict):
     clock."""
 
 
+class Item(TypedDict):
+    """One arrival or broadcast that is not simply done."""
+
+    age_s: int | None
+    """Seconds since the last that is known of it; None where nothing is."""
+    error: str
+    """Its last error code."""
+    hours: float
+    """For an arrival: recorded hours, estimated from its size."""
+    message: str
+    """And what it said."""
+    name: str
+    """Place of an arrival, or a broadcast id."""
+    standing: Literal["waiting", "parked", "quarantined", "running", "unfinished", "on_air"]
+    """``waiting``: not tried, or to be tried again; ``parked``: no worker had room for it, and
+    ``message`` says what was short; ``unfinished``: begun, and nobody is at it on this machine;
+    ``on_air``: sealed parts and no end yet."""
+    tries: int
+    """For an arrival: how often it was tried."""
+
+
 class Layer(TypedDict):
     """What stands over a claim now: the last decision about its words."""
 
@@ -523,6 +599,94 @@ class Layer(TypedDict):
     """Confirmed, corrected or rejected."""
 
 
+class Like(TypedDict):
+    """A kept picture."""
+
+    at_ms: int
+    """Milliseconds on the broadcast's timeline."""
+    colour_pm: int
+    """Colours that both have, per mille."""
+    hash_bits: int
+    """Bits, of 64, in which the perceptual hashes differ, over the best part of the picture."""
+    image_sha256: str
+    """Of the stored JPEG."""
+    number: int
+    """Of the keyframe within the broadcast."""
+    score_pm: int
+    """How like the photo it is, per mille: hash and colours together."""
+
+
+class Likeness(TypedDict):
+    """The kept pictures most like a photo, the likest first."""
+
+    broadcast_id: str
+    """Where it was shown; empty where no broadcast is known."""
+    label: dict[str, str]
+    """What likeness is and is not, ``zh`` and ``en``: to be shown with it."""
+    likest: list[Like]
+    """At most six."""
+    looked_at: int
+    """Of them, compared."""
+    order_id: str
+    """Whose product."""
+    photo_sha256: str
+    """Of the photo as it was sent; it is not kept."""
+    pictures: int
+    """Kept while the product was shown."""
+    sku_id: str
+    """The product."""
+
+
+class LineCorrection(TypedDict):
+    """What a person wrote over a line, as stored."""
+
+    at_utc_ms: int
+    """When."""
+    by_id: str
+    """Key of the person."""
+    by_name: str
+    """Name of the person."""
+    end_ms: int
+    """Its end, exclusive."""
+    line_id: str
+    """The machine's line that the person saw."""
+    machine_text: str
+    """What the machine wrote, verbatim."""
+    number: int
+    """In the order of writing, over all lines of the broadcast."""
+    reason: str
+    """Why."""
+    schema_version: int
+    """Version of this form."""
+    start_ms: int
+    """Start of the line on the broadcast's timeline."""
+    text: str
+    """What was said, in the person's ear."""
+
+
+class LineShown(TypedDict):
+    """A line of a transcript, the machine's words first."""
+
+    after: int
+    """Number of the last correction: give it back with yours."""
+    broadcast_id: str
+    """Where it was said."""
+    cited: CorrectionShown | None
+    """The correction that was asked for by its id."""
+    end_ms: int
+    """End, exclusive."""
+    history: list[CorrectionShown]
+    """Every correction of these words, of whatever version."""
+    line_id: str
+    """The id to cite the machine's words by, whatever becomes of them."""
+    standing: CorrectionShown | None
+    """The correction that stands over it; null without one."""
+    start_ms: int
+    """Start on the broadcast's timeline."""
+    text: str
+    """What the machine wrote, verbatim."""
+
+
 class ListingCheck(TypedDict):
     """A claim beside what the listing said."""
 
@@ -534,6 +698,42 @@ class ListingCheck(TypedDict):
     """The listing's own text."""
     reason: str
     """Why, in words; ``circular`` among them."""
+
+
+class NewCorrection(TypedDict):
+    """Words to stand over a line."""
+
+    after: int | None
+    """The last correction you know of; another one meanwhile is refused. Null: do not check."""
+    reason: str
+    """Why."""
+    text: str
+    """What was said."""
+
+
+class Operations(TypedDict):
+    """What whoever operates the desk looks at."""
+
+    backlog: list[Backlog]
+    """By standing, empty ones too."""
+    broadcasts: int
+    """In the search index."""
+    divergences: list[Divergence]
+    """Work that gave other bytes the second time."""
+    duration_ms: int
+    """Their length together."""
+    free_bytes: int
+    """Free on its disk."""
+    incomplete: list[BroadcastCoverage]
+    """Broadcasts with gaps, the worst first, at most 100."""
+    listened_ms: int
+    """Of it, listened to without loss."""
+    scratch_budget_bytes: int
+    """Its bound; 0: none."""
+    scratch_used_bytes: int
+    """In this process's scratch folder."""
+    work: list[Item]
+    """What is not done, at most 500 of it."""
 
 
 class OrderMoment(TypedDict):

@@ -25,6 +25,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "clip": ("commands_read", "Cut the clip of a claim or a time range."),
     "orders": ("commands_orders", "Import orders."),
     "order": ("commands_orders", "Answer the dispute of an order."),
+    "picture": ("commands_picture", "Find the pictures of an order's product most like a photo."),
     "bundle": ("commands_bundle", "Seal the evidence of a claim."),
     "verify": ("commands_bundle", "Check a sealed bundle, offline."),
     "restore": ("commands_restore", "Bring an archived recording back."),
