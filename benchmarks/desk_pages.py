@@ -108,6 +108,7 @@ def _claim(number: int) -> Claim:
         segment_index=line,
         char_start=6,
         char_end=10,
+        sku_id="SKU-001",
         rule_id="made",
     )
 
@@ -173,7 +174,7 @@ def run(root: Path, rounds: int) -> dict[str, Any]:
         "results_kb": max(p["kb"] for p in pages),
         "interactive_ms": statistics.median(p["interactive_ms"] for p in pages),
         "transcript": scrolls,
-        "longest_task_ms": statistics.median(
+        "longest_task_ms": max(
             max(s["longest_opening_ms"], s["longest_scrolling_ms"]) for s in scrolls
         ),
     }

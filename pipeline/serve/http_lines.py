@@ -19,7 +19,7 @@ from pipeline.serve.http_pages import page
 from pipeline.serve.lines import LineDesk, Told
 
 router = APIRouter(responses=PROBLEMS, dependencies=[bearer])
-_A_SCREEN = 40
+_A_SCREEN = 20
 """Lines that a browser lays out together; what is far from sight it leaves alone."""
 
 
