@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UnknownFormat
-from pipeline.model import ClaimSet, Frozen, PacketIndex, Screen, Transcript, ViewingProxy
+from pipeline.model import Claim, ClaimSet, Frozen, PacketIndex, Screen, Transcript, ViewingProxy
 from pipeline.packs import Pack, pack_bytes, write_pack
 from pipeline.provenance import canonical_bytes
 
@@ -97,6 +97,16 @@ def claims_of(pack: Pack) -> ClaimSet:
     """The claims in a pack."""
     _expect(pack, "claims")
     return ClaimSet.model_validate_json(_joined(pack, ("claims",)))
+
+
+def claim_of(pack: Pack, number: int) -> Claim | None:
+    """One claim of a pack; the others are not looked at. None past the end."""
+    _expect(pack, "claims")
+    places = pack.tables.get("claims", [])
+    if not 0 <= number < len(places):
+        return None
+    at, size = places[number]
+    return Claim.model_validate_json(pack.data[at : at + size])
 
 
 def _joined(pack: Pack, tables: Sequence[str]) -> bytes:

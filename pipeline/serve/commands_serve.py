@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from pipeline.serve.options import examples, service, workspace_option
 if TYPE_CHECKING:
     from pipeline.serve.service import Service
 
+_M_ARENA_MAX = -8
+"""From glibc's ``malloc.h``."""
 _HERE = ("127.0.0.1", "localhost", "::1")
 _PATH = click.Path(dir_okay=False, exists=True, path_type=Path)
 
@@ -95,6 +98,7 @@ def _run(
 
     from pipeline.serve.http import make_app
 
+    _few_arenas()
     config = uvicorn.Config(
         make_app(works, hosts=hosts),
         log_level="warning",
@@ -107,6 +111,14 @@ def _run(
         timeout_keep_alive=75,
     )
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _few_arenas() -> None:
+    """Threads share two heaps: with one each (glibc), what one frees the others cannot use."""
+    import ctypes
+
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 def _names(host: str) -> list[str]:

@@ -14,7 +14,7 @@ from pipeline.bootstrap import Application
 from pipeline.claims import run as claims_room
 from pipeline.errors import InputError, NotFound
 from pipeline.model import ClaimSet, Order
-from pipeline.outputs import claims_of
+from pipeline.outputs import claim_of
 from pipeline.packs import parse_pack
 from pipeline.provenance import content_id, sha256_hex, work_key
 from pipeline.runner import Parts, Request
@@ -133,10 +133,11 @@ class Service:
                 f"no claim {claim_id!r} in this workspace",
                 hint="ids stand in `evidence claims BROADCAST` and in search results",
             )
-        made = claims_of(parse_pack(self.app.archive.pack(output), name=output.key))
-        if int(match[3]) >= len(made.claims):
-            raise NotFound(f"no claim {claim_id!r}: its pack has {len(made.claims)} claims")
-        return output.key.partition("/packs/")[0], made.claims[int(match[3])]
+        pack = parse_pack(self.app.archive.pack(output), name=output.key)
+        claim = claim_of(pack, int(match[3]))
+        if claim is None:
+            raise NotFound(f"no claim {claim_id!r}: its pack has fewer claims")
+        return output.key.partition("/packs/")[0], claim
 
     def clip_claim(self, claim_id: str, *, out: Path | None, margin_ms: int | None) -> Clip:
         """The clip of a claim, with picture, words and provenance beside it."""

@@ -71,10 +71,12 @@ class KeyBook:
         """Use the workspace's ``keys`` folder."""
         self._folder = keys / "api"
         self.ring = KeyRing(keys)
+        self._made = False
 
     def any(self) -> bool:
-        """Whether a key was ever made here, live or not."""
-        return any(True for _ in self._files())
+        """Whether a key was ever made here, live or not; once there was one, there always was."""
+        self._made = self._made or any(True for _ in self._files())
+        return self._made
 
     def every(self) -> list[ApiKey]:
         """Every key ever made, oldest first."""
