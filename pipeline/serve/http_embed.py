@@ -20,6 +20,7 @@ from pipeline.serve.access.gate import HEADERS
 from pipeline.serve.desk import Desk
 from pipeline.serve.http_common import PROBLEMS, Works, bearer, office_of
 from pipeline.serve.http_pages import page, shown_span
+from pipeline.serve.lines import written
 
 router = APIRouter(prefix="/api/v1", tags=["embeds"], responses=PROBLEMS, dependencies=[bearer])
 pages = APIRouter(include_in_schema=False)
@@ -71,6 +72,7 @@ def card(request: Request, works: Works, claim_id: str) -> Response:
         (claim.start_ms, claim.end_ms),
         lambda: works.clip(claim_id),
         lambda: works.away(claim_id=claim_id),
+        written(office_of(request), parts),
     )
     layer = works.layer(parts, claim)
     links = _links(request, works, claim_id)

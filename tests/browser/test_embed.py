@@ -126,6 +126,12 @@ def test_a_console_that_may_shows_the_card_and_it_plays(
     assert "质保五年" in frame.locator("h1").inner_text()
     assert frame.locator("main script, main img, main [onerror]").count() == 0
     assert page.title() == "console"
+    assert (
+        frame.evaluate(
+            "document.querySelector('.lines a').target || document.querySelector('base').target"
+        )
+        == "_blank"
+    )
     begun = frame.evaluate("document.querySelector('#player').currentTime")
     claim_ms, start_ms = frame.evaluate(
         "[+document.querySelector('#player').dataset.claimMs, +document.querySelector('#player').dataset.startMs]"
