@@ -292,7 +292,7 @@ def test_a_token_of_another_sign_in_opens_nothing(given: Given):
         {"sub": ""},
         {"sub": "x" * 256},
     ],
-    ids=json.dumps,
+    ids="-".join,
 )
 def test_a_token_that_is_not_for_this_holds_nothing(given: Given, claims: dict[str, Any]):
     altered(given, **claims)
