@@ -72,9 +72,17 @@ def library(folder: Path) -> Path:
 
 
 def jumping(
-    command: Sequence[str], folder: Path, *, jumps: Sequence[int], every_s: float
+    command: Sequence[str],
+    folder: Path,
+    *,
+    jumps: Sequence[int],
+    every_s: float,
+    begun: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command; its clock is so many seconds ahead, then so many, and so on."""
+    """Run a command; its clock is so many seconds ahead, then so many, and so on.
+
+    ``begun`` is a file that the command makes; its clock jumps from then on.
+    """
     clock = folder / "clock"
     clock.write_text("0\n")
     faked = env(LD_PRELOAD=str(library(folder)), JUMPING_CLOCK=str(clock))
@@ -84,6 +92,8 @@ def jumping(
     seen = 0
     while process.poll() is None:
         time.sleep(every_s)
+        if begun is not None and not begun.exists():
+            continue
         clock.write_text(f"{jumps[seen % len(jumps)]}\n")
         seen += 1
     out, err = process.communicate()

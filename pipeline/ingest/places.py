@@ -62,6 +62,7 @@ class FolderFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._wall_ahead_s = time.time() - time.monotonic()
 
     def tags(self) -> dict[str, str]:
         """Sizes and times of regular files."""
@@ -96,9 +97,10 @@ class FolderFiles:
                 out.write(block)
 
     def age_s(self, name: str) -> float:
-        """By the file's time."""
+        """By the file's time and the wall clock of the beginning, which may have jumped since."""
+        now_s = self._wall_ahead_s + time.monotonic()
         try:
-            return max(0.0, time.time() - (self._folder / name).stat().st_mtime)
+            return max(0.0, now_s - (self._folder / name).stat().st_mtime)
         except FileNotFoundError:
             return 0.0
 
