@@ -9,11 +9,51 @@ from pipeline.claims.confidence import of_basis, of_margin
 from pipeline.claims.products import SkuLinker
 
 SCHEDULES = ("given", "removed", "late", "swapped")
+WIDER = frozenset(
+    [
+        "en_air_purifiers_vacuums",
+        "en_bridal_prom_gowns",
+        "en_car_accessories_tyres",
+        "en_espresso_grinders_beans",
+        "en_fish_and_steak_box",
+        "en_guitars_pedals_fiddles",
+        "en_gym_weights_mats",
+        "en_houseplants_bulbs_pots",
+        "en_kayak_fishing_gear",
+        "en_lipstick_lashes_nails",
+        "en_mattress_bed_frames",
+        "en_olive_oil_cheese_pasta",
+        "en_preowned_watches",
+        "en_refurb_phones_tablets",
+        "en_sarees_bangles_silver",
+        "en_sofas_dining_tables",
+        "en_trading_cards_comics",
+        "en_vinyl_used_books",
+        "zh_aquarium_fish_tanks",
+        "zh_auto_dashcam_tyres_oil",
+        "zh_bathroom_faucets_toilets",
+        "zh_cut_flowers_succulents",
+        "zh_diapers_wipes_bottles",
+        "zh_eyeglass_frames_lenses",
+        "zh_fishing_rods_lures",
+        "zh_guitars_flutes_keyboards",
+        "zh_hanfu_qipao_hairpins",
+        "zh_hotpot_base_baking",
+        "zh_oral_care_brushes",
+        "zh_power_tools_hardware",
+        "zh_preowned_luxury_bags",
+        "zh_refurb_laptops_printers",
+        "zh_swim_yoga_badminton",
+        "zh_walnuts_beads_carvings",
+    ]
+)
+"""Scenes in which promises and products are named in ever other words: they have floors apart."""
 
 
 @functools.cache
-def given() -> tuple[Scene, ...]:
-    return tuple(s for s in scenes() if s.broadcast.broadcast_id.startswith("dev-"))
+def given(*, wider: bool = False) -> tuple[Scene, ...]:
+    dev = [s for s in scenes() if s.broadcast.broadcast_id.startswith("dev-")]
+    return tuple(s for s in dev if (s.name in WIDER) is wider)
 
 
 def share(scene: Scene, schedule: str, speech: str = "as labelled") -> float:
@@ -27,9 +67,10 @@ def share(scene: Scene, schedule: str, speech: str = "as labelled") -> float:
     return right / len(scene.claims)
 
 
-def mean(schedule: str, speech: str) -> float:
-    weights = [len(s.claims) for s in given()]
-    parts = [share(s, schedule, speech) * n for s, n in zip(given(), weights, strict=True)]
+def mean(schedule: str, speech: str, *, wider: bool = False) -> float:
+    chosen = given(wider=wider)
+    weights = [len(s.claims) for s in chosen]
+    parts = [share(s, schedule, speech) * n for s, n in zip(chosen, weights, strict=True)]
     return sum(parts) / sum(weights)
 
 
@@ -40,23 +81,40 @@ def test_there_are_scenes():
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_every_scene_with_every_schedule(schedule):
     shares = {s.name: share(s, schedule) for s in given()}
+    assert min(shares.values()) >= 0.88, shares
+    assert sum(shares.values()) / len(shares) >= 0.97
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_every_wider_scene_with_every_schedule(schedule):
+    shares = {s.name: share(s, schedule) for s in given(wider=True)}
+    assert len(shares) == len(WIDER)
     assert min(shares.values()) >= 0.57, shares
-    assert sum(shares.values()) / len(shares) >= 0.95
+    assert sum(shares.values()) / len(shares) >= 0.92
 
 
 @pytest.mark.parametrize(
     ("speech", "floor"),
-    [("numbers misheard", 0.89), ("words misheard", 0.95), ("no aliases", 0.92)],
+    [("numbers misheard", 0.90), ("words misheard", 0.95), ("no aliases", 0.95)],
 )
 @pytest.mark.parametrize("schedule", ["given", "removed"])
 def test_links_hold_when_less_is_heard(schedule, speech, floor):
     assert mean(schedule, speech) >= floor
 
 
+@pytest.mark.parametrize(
+    ("speech", "floor"),
+    [("numbers misheard", 0.86), ("words misheard", 0.92), ("no aliases", 0.87)],
+)
+@pytest.mark.parametrize("schedule", ["given", "removed"])
+def test_links_of_wider_scenes_hold_when_less_is_heard(schedule, speech, floor):
+    assert mean(schedule, speech, wider=True) >= floor
+
+
 def test_with_announcements_lost_the_links_called_sure_stay_near_what_they_claim():
     made = [p for p in points(given()[:6]) if p.speech == FITTED]
     sure = [p for p in made if not p.link.unsure]
-    assert sum(p.right for p in sure) / len(sure) >= 0.81
+    assert sum(p.right for p in sure) / len(sure) >= 0.85
     assert error(table(made)) <= 0.12
 
 
