@@ -10,27 +10,23 @@ correction is carried over to a later version where the machine wrote the same w
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 from pydantic import Field
 
-from pipeline.archive import parsed
+from pipeline.cases.numbered import Book, Numbered
 from pipeline.errors import InputError
-from pipeline.model import Frozen, Output, Segment
+from pipeline.model import Output, Segment
 from pipeline.ports import ObjectStore
-from pipeline.provenance import canonical_bytes
 from pipeline.text.normal import normal_text
 
 LONGEST_TEXT = 2000
 _SHORTEST_REASON = 3
 
 
-class LineCorrection(Frozen):
+class LineCorrection(Numbered):
     """What a person wrote over a line, as stored."""
 
-    schema_version: int = 1
-    """Version of this form."""
     number: int = 0
     """In the order of writing, over all lines of the broadcast."""
     line_id: str
@@ -71,47 +67,11 @@ class Line(NamedTuple):
     """The last correction of these words; null without one."""
 
 
-class LineBook:
+class LineBook(Book[LineCorrection]):
     """Reads and writes the corrections of broadcasts in a store."""
 
     def __init__(self, store: ObjectStore) -> None:
-        self._store = store
-        self._read: dict[str, LineCorrection] = {}
-
-    def records(self, prefix: str) -> tuple[LineCorrection, ...]:
-        """All corrections of a broadcast, in the order of writing; each is read once a process."""
-        found = []
-        for stat in self._store.list(f"{prefix}/lines/"):
-            if stat.key not in self._read:
-                data = self._store.read(stat.key)
-                self._read[stat.key] = parsed(data, LineCorrection, name=stat.key)
-            found.append(self._read[stat.key])
-        return tuple(found)
-
-    def add(
-        self,
-        prefix: str,
-        record: LineCorrection,
-        *,
-        after: int | None = None,
-        retain_until: datetime | None = None,
-    ) -> LineCorrection:
-        """Write a correction under the next free number.
-
-        ``after`` is the last correction of this line that the writer knew; 0 for none.
-
-        Raises:
-            InputError: it is incomplete, or someone else was faster.
-        """
-        while True:
-            records = self.records(prefix)
-            _check(record, records, after=after)
-            number = records[-1].number + 1 if records else 1
-            numbered = record.model_copy(update={"number": number})
-            body = canonical_bytes(numbered.model_dump(mode="json"))
-            key = f"{prefix}/lines/{number:06d}.json"
-            if self._store.put_if_absent(key, body, retain_until=retain_until):
-                return numbered
+        super().__init__(store, "lines", LineCorrection, _check)
 
 
 def line_id_of(output: Output, number: int) -> str:

@@ -10,16 +10,14 @@ carried over to a later version of the claims where the same words were found ag
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from pipeline.archive import parsed
+from pipeline.cases.numbered import Book, Numbered
 from pipeline.errors import InputError
 from pipeline.model import Claim, ClaimType, Dossier, Frozen, Polarity, Value
 from pipeline.ports import ObjectStore
-from pipeline.provenance import canonical_bytes
 from pipeline.text.normal import normal_text
 
 ReviewVerdict = Literal["confirmed", "corrected", "rejected"]
@@ -44,11 +42,9 @@ class Correction(Frozen):
         return self != Correction()
 
 
-class ReviewRecord(Frozen):
+class ReviewRecord(Numbered):
     """One step of a review, as stored."""
 
-    schema_version: int = 1
-    """Version of this form."""
     number: int = 0
     """In the order of writing, over all claims of the broadcast."""
     step: Literal["heard", "decided"]
@@ -120,47 +116,11 @@ def words_of(claim: Claim) -> Words:
     )
 
 
-class ReviewBook:
+class ReviewBook(Book[ReviewRecord]):
     """Reads and writes the review records of broadcasts in a store."""
 
     def __init__(self, store: ObjectStore) -> None:
-        self._store = store
-        self._read: dict[str, ReviewRecord] = {}
-
-    def records(self, prefix: str) -> tuple[ReviewRecord, ...]:
-        """All records of a broadcast, in the order of writing; each is read once a process."""
-        found = []
-        for stat in self._store.list(f"{prefix}/review/"):
-            if stat.key not in self._read:
-                data = self._store.read(stat.key)
-                self._read[stat.key] = parsed(data, ReviewRecord, name=stat.key)
-            found.append(self._read[stat.key])
-        return tuple(found)
-
-    def add(
-        self,
-        prefix: str,
-        record: ReviewRecord,
-        *,
-        after: int | None = None,
-        retain_until: datetime | None = None,
-    ) -> ReviewRecord:
-        """Write a record under the next free number.
-
-        ``after`` is the last record about these words that the writer knew.
-
-        Raises:
-            InputError: the step is out of order or incomplete, or another reviewer was faster.
-        """
-        while True:
-            records = self.records(prefix)
-            _check(record, records, after=after)
-            number = records[-1].number + 1 if records else 1
-            numbered = record.model_copy(update={"number": number})
-            body = canonical_bytes(numbered.model_dump(mode="json"))
-            key = f"{prefix}/review/{number:06d}.json"
-            if self._store.put_if_absent(key, body, retain_until=retain_until):
-                return numbered
+        super().__init__(store, "review", ReviewRecord, _check)
 
 
 def about(records: Iterable[ReviewRecord], words: Words) -> list[ReviewRecord]:

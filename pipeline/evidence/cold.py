@@ -136,8 +136,7 @@ def ask(
         objects=len(asked),
         writer=writer,
     )
-    until_ms = state.revision.retain_until_utc_ms
-    until = None if until_ms is None else from_utc_ms(until_ms)
+    until = state.revision.retain_until
     while not archive.store.put_if_absent(
         _key(state.prefix, request.number), _body(request), retain_until=until
     ):

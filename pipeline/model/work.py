@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field, JsonValue
@@ -9,6 +10,7 @@ from pydantic import Field, JsonValue
 from pipeline.model.base import Frozen
 from pipeline.model.broadcast import Broadcast
 from pipeline.model.media import ClockMap, Recording
+from pipeline.timeline import from_utc_ms
 
 StageName = Literal["ingest", "transcribe", "keyframes", "claims", "viewing"]
 
@@ -70,6 +72,12 @@ class Revision(Frozen):
     """What was odd about the input."""
     retain_until_utc_ms: int | None = None
     """Nothing of this broadcast may be deleted before."""
+
+    @property
+    def retain_until(self) -> datetime | None:
+        """The same as an instant."""
+        until_ms = self.retain_until_utc_ms
+        return None if until_ms is None else from_utc_ms(until_ms)
 
 
 class Release(Frozen):

@@ -165,7 +165,6 @@ def _cutter(app: Application, subject: Subject) -> Callable[[Span, str, Path], C
 
 def note(app: Application, state: State, event: str, *, about: dict[str, Any]) -> None:
     """Add a custody event of this workspace to a broadcast."""
-    retain = state.revision.retain_until_utc_ms
     custody.record(
         app.archive,
         state,
@@ -173,7 +172,7 @@ def note(app: Application, state: State, event: str, *, about: dict[str, Any]) -
         writer=app.writer,
         by=who(),
         about=about,
-        retain_until=None if retain is None else _instant(retain),
+        retain_until=state.revision.retain_until,
     )
 
 
@@ -194,10 +193,6 @@ def note_clip(works: Service, clip: Clip) -> None:
     about = {"clip": name, "sha256": clip.info.files[name], "claim_id": clip.info.claim_id}
     once = works.app.glancing()
     note(once, once.archive.state(clip.info.broadcast_id), "exported", about=about)
-
-
-def _instant(at_utc_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_utc_ms / 1000, UTC)
 
 
 def custody_checked(

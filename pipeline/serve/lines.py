@@ -19,7 +19,6 @@ from pipeline.packs import parse_pack
 from pipeline.runner import Parts
 from pipeline.serve.desk import Desk, Office
 from pipeline.serve.reviews import Reviewer
-from pipeline.timeline import from_utc_ms
 
 _LINE_ID = re.compile(r"([0-9a-f]{4})-([0-9a-f]{12})-s(\d{1,9})(?:\.(\d{1,9}))?")
 
@@ -110,8 +109,7 @@ class Lines:
             by_name=reviewer.by_name,
             at_utc_ms=time.time_ns() // 1_000_000,
         )
-        until_ms = told.state.revision.retain_until_utc_ms
-        until = None if until_ms is None else from_utc_ms(until_ms)
+        until = told.state.revision.retain_until
         return self._book.add(told.state.prefix, record, after=after, retain_until=until)
 
     def publish(self, state: State) -> bool:

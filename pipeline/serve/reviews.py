@@ -26,7 +26,6 @@ from pipeline.cases.review import (
 from pipeline.index.answer import Answer, Hit
 from pipeline.model import Claim, Dossier
 from pipeline.runner import Parts
-from pipeline.timeline import from_utc_ms
 
 _MOST_PAGES = 25
 _TRUST_S = 3.0
@@ -168,8 +167,7 @@ class Reviews:
         record = ReviewRecord(
             claim=claim, at_utc_ms=time.time_ns() // 1_000_000, **reviewer._asdict(), **what
         )
-        until_ms = state.revision.retain_until_utc_ms
-        until = None if until_ms is None else from_utc_ms(until_ms)
+        until = state.revision.retain_until
         written = self.book.add(state.prefix, record, after=after, retain_until=until)
         self._known.pop(state.prefix, None)
         return written
