@@ -20,15 +20,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from benchmarks.rooms import put, revision_of
 from pipeline import runner
 from pipeline.bootstrap import Application, open_workspace
 from pipeline.model import (
     Broadcast,
     Claim,
     ClaimSet,
-    ClockMap,
-    ClockSpan,
-    Revision,
     Segment,
     Transcript,
 )
@@ -69,29 +67,14 @@ def four_hours(app: Application) -> None:
         started_at=begun,
     )
     length = LINES * LINE_MS
-    span = ClockSpan(
-        recording_index=-1,
-        start_ms=0,
-        end_ms=length,
-        media_start_ms=0,
-        wall_start_utc_ms=broadcast.start_utc_ms,
-        source="broadcast",
-        uncertainty_ms=2000,
-    )
-    revision = Revision(
-        number=1,
-        input_id="0" * 64,
-        broadcast=broadcast,
-        clock_map=ClockMap(spans=(span,)),
-        duration_ms=length,
-    )
+    revision = revision_of(broadcast, length_ms=length)
     said = tuple(
         Segment(start_ms=n * LINE_MS, end_ms=(n + 1) * LINE_MS - 500, text=SAID[:25])
         for n in range(LINES)
     )
     words = Transcript(broadcast_id=LONG, segments=said, duration_ms=length)
     claims = ClaimSet(broadcast_id=LONG, claims=tuple(_claim(n) for n in range(CLAIMS)))
-    state = hall.put(app, revision, words, claims)
+    state = put(app.archive, revision, words, claims, work_key=sha256_hex(LONG.encode()))
     runner.publish(app, state)
 
 

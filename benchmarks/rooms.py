@@ -120,22 +120,7 @@ def room(number: int) -> Room:
         products=tuple(Product(sku_id=s, name=f"{s} 双肩包") for s in dict.fromkeys(goods)),
     )
     length = LINES * LINE_MS
-    span = ClockSpan(
-        recording_index=0,
-        start_ms=0,
-        end_ms=length,
-        media_start_ms=0,
-        wall_start_utc_ms=broadcast.start_utc_ms,
-        source="broadcast",
-        uncertainty_ms=2000,
-    )
-    revision = Revision(
-        number=1,
-        input_id="0" * 64,
-        broadcast=broadcast,
-        clock_map=ClockMap(spans=(span,), zone_minutes=0),
-        duration_ms=length,
-    )
+    revision = revision_of(broadcast, length_ms=length, recording_index=0)
     segments = tuple(_line(n, sentence(chosen, language)) for n in range(LINES))
     claims = tuple(_claim(chosen, name, n, goods) for n in range(CLAIMS))
     return Room(
@@ -186,28 +171,54 @@ def documents(rooms: range) -> Iterator[Document]:
 def store(archive: Archive, count: int) -> None:
     """Rooms into a store, as if they had been processed."""
     for number in range(count):
-        made = room(number)
-        broadcast = made.revision.broadcast
-        prefix = prefix_of(
-            broadcast.broadcast_id, platform=broadcast.platform, merchant_id=broadcast.merchant_id
+        put(archive, *room(number), work_key="0" * 64)
+
+
+def revision_of(broadcast: Broadcast, *, length_ms: int, recording_index: int = -1) -> Revision:
+    """A broadcast's first revision, with a clock and without stored recordings."""
+    span = ClockSpan(
+        recording_index=recording_index,
+        start_ms=0,
+        end_ms=length_ms,
+        media_start_ms=0,
+        wall_start_utc_ms=broadcast.start_utc_ms,
+        source="broadcast",
+        uncertainty_ms=2000,
+    )
+    return Revision(
+        number=1,
+        input_id="0" * 64,
+        broadcast=broadcast,
+        clock_map=ClockMap(spans=(span,)),
+        duration_ms=length_ms,
+    )
+
+
+def put(
+    archive: Archive, revision: Revision, words: Transcript, claims: ClaimSet, *, work_key: str
+) -> State:
+    """A broadcast into the store, as the stages would have left it."""
+    broadcast = revision.broadcast
+    prefix = prefix_of(
+        broadcast.broadcast_id, platform=broadcast.platform, merchant_id=broadcast.merchant_id
+    )
+    archive.put_revision(prefix, revision, retain_until=None)
+    outputs = tuple(
+        archive.put_output(
+            prefix,
+            work_key=work_key,
+            producer=Producer.model_validate({"stage": stage, "version": "made"}),
+            pack=pack,
+            records=records,
+            retain_until=None,
         )
-        archive.put_revision(prefix, made.revision, retain_until=None)
-        outputs = []
         for stage, pack, records in (
-            ("transcribe", transcript_pack(made.transcript), LINES),
-            ("claims", claims_pack(made.claims), CLAIMS),
-        ):
-            producer = Producer.model_validate({"stage": stage, "version": "made"})
-            outputs.append(
-                archive.put_output(
-                    prefix,
-                    work_key="0" * 64,
-                    producer=producer,
-                    pack=pack,
-                    records=records,
-                    retain_until=None,
-                )
-            )
-        release = Release(number=1, revision=1, outputs=tuple(outputs))
-        archive.put_release(prefix, release, retain_until=None)
-        archive.put_catalogue(State(prefix, made.revision, release), {"claims": CLAIMS})
+            ("transcribe", transcript_pack(words), len(words.segments)),
+            ("claims", claims_pack(claims), len(claims.claims)),
+        )
+    )
+    release = Release(number=1, revision=1, outputs=outputs)
+    archive.put_release(prefix, release, retain_until=None)
+    state = State(prefix, revision, release)
+    archive.put_catalogue(state, {"claims": len(claims.claims)})
+    return state

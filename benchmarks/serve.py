@@ -30,24 +30,19 @@ from urllib.parse import quote, urlsplit
 
 import psutil
 
+from benchmarks.rooms import put, revision_of
 from pipeline import runner
-from pipeline.archive import State, prefix_of
+from pipeline.archive import State
 from pipeline.bootstrap import Application, init
 from pipeline.index import run as index_room
 from pipeline.model import (
     Broadcast,
     Claim,
     ClaimSet,
-    ClockMap,
-    ClockSpan,
-    Producer,
     Product,
-    Release,
-    Revision,
     Segment,
     Transcript,
 )
-from pipeline.outputs import claims_pack, transcript_pack
 from pipeline.provenance import sha256_hex, shard
 from pipeline.serve.access.keys import KeyBook
 
@@ -156,44 +151,12 @@ def _stored(app: Application, number: int, made: ClaimSet) -> State:
         started_at=begun,
         products=tuple(Product(sku_id=sku, name=f"货品 {sku}") for sku in _goods(number)),
     )
-    span = ClockSpan(
-        recording_index=-1,
-        start_ms=0,
-        end_ms=length,
-        media_start_ms=0,
-        wall_start_utc_ms=broadcast.start_utc_ms,
-        source="broadcast",
-        uncertainty_ms=2000,
-    )
-    revision = Revision(
-        number=1,
-        input_id="0" * 64,
-        broadcast=broadcast,
-        clock_map=ClockMap(spans=(span,)),
-        duration_ms=length,
-    )
+    revision = revision_of(broadcast, length_ms=length)
     segments = tuple(
         Segment(start_ms=c.start_ms, end_ms=c.end_ms, text=c.quote) for c in made.claims
     )
     words = Transcript(broadcast_id=name, segments=segments, duration_ms=length)
-    prefix = prefix_of(name, platform="taobao", merchant_id=broadcast.merchant_id)
-    app.archive.put_revision(prefix, revision, retain_until=None)
-    outputs = tuple(
-        app.archive.put_output(
-            prefix,
-            work_key=sha256_hex(name.encode()),
-            producer=Producer.model_validate({"stage": stage, "version": "made"}),
-            pack=pack,
-            records=len(made.claims),
-            retain_until=None,
-        )
-        for stage, pack in (("transcribe", transcript_pack(words)), ("claims", claims_pack(made)))
-    )
-    release = Release(number=1, revision=1, outputs=outputs)
-    app.archive.put_release(prefix, release, retain_until=None)
-    state = State(prefix, revision, release)
-    app.archive.put_catalogue(state, {"claims": len(made.claims)})
-    return state
+    return put(app.archive, revision, words, made, work_key=sha256_hex(name.encode()))
 
 
 class User:

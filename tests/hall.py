@@ -13,24 +13,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.rooms import put, revision_of
 from pipeline import runner
-from pipeline.archive import State, prefix_of
+from pipeline.archive import State
 from pipeline.bootstrap import Application, open_workspace
 from pipeline.model import (
     Broadcast,
     Claim,
     ClaimSet,
-    ClockMap,
-    ClockSpan,
-    Producer,
     Product,
-    Release,
-    Revision,
     Segment,
     Transcript,
     Window,
 )
-from pipeline.outputs import claims_pack, transcript_pack
 from pipeline.provenance import sha256_hex, shard
 from tests import media
 from tests.command import evidence, workspace
@@ -107,22 +102,7 @@ def _stored(app: Application, number: int) -> State:
     claims = _claims(number)
     broadcast = _broadcast(number)
     length = CLAIMS * LINE_MS
-    span = ClockSpan(
-        recording_index=-1,
-        start_ms=0,
-        end_ms=length,
-        media_start_ms=0,
-        wall_start_utc_ms=broadcast.start_utc_ms,
-        source="broadcast",
-        uncertainty_ms=2000,
-    )
-    revision = Revision(
-        number=1,
-        input_id="0" * 64,
-        broadcast=broadcast,
-        clock_map=ClockMap(spans=(span,)),
-        duration_ms=length,
-    )
+    revision = revision_of(broadcast, length_ms=length)
     said = tuple(
         Segment(
             start_ms=c.start_ms,
@@ -132,32 +112,8 @@ def _stored(app: Application, number: int) -> State:
         for number, c in enumerate(claims.claims[::3])
     )
     words = Transcript(broadcast_id=broadcast.broadcast_id, segments=said, duration_ms=length)
-    return put(app, revision, words, claims)
-
-
-def put(app: Application, revision: Revision, words: Transcript, claims: ClaimSet) -> State:
-    """A broadcast into the store, as if it had been processed."""
-    broadcast = revision.broadcast
-    prefix = prefix_of(
-        broadcast.broadcast_id, platform=broadcast.platform, merchant_id=broadcast.merchant_id
-    )
-    app.archive.put_revision(prefix, revision, retain_until=None)
-    outputs = tuple(
-        app.archive.put_output(
-            prefix,
-            work_key=sha256_hex(broadcast.broadcast_id.encode()),
-            producer=Producer.model_validate({"stage": stage, "version": "made"}),
-            pack=pack,
-            records=len(claims.claims),
-            retain_until=None,
-        )
-        for stage, pack in (("transcribe", transcript_pack(words)), ("claims", claims_pack(claims)))
-    )
-    release = Release(number=1, revision=1, outputs=outputs)
-    app.archive.put_release(prefix, release, retain_until=None)
-    state = State(prefix, revision, release)
-    app.archive.put_catalogue(state, {"claims": len(claims.claims)})
-    return state
+    work_key = sha256_hex(broadcast.broadcast_id.encode())
+    return put(app.archive, revision, words, claims, work_key=work_key)
 
 
 def _broadcast(number: int) -> Broadcast:
