@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,3 +83,31 @@ def short_broadcast(folder: Path, *, example: str = "zh01", seconds: int = 60) -
     for name in ("broadcast.json", "orders.jsonl"):
         (folder / name).write_bytes((EXAMPLES / example / name).read_bytes())
     return folder
+
+
+def spoken(file: Path, rows: Iterable[tuple[int, int, str]], *, language: str = "zh") -> Path:
+    """A transcript of lines ``(start_ms, end_ms, text)``, written to a file."""
+    segments = [{"start_ms": a, "end_ms": b, "text": text} for a, b, text in rows]
+    said = {"language": language, "segments": segments}
+    file.write_text(json.dumps(said), encoding="utf-8")
+    return file
+
+
+def on_stage(file: Path, texts: Iterable[str]) -> Path:
+    """A transcript of these lines, all of them while the first suitcase of ``zh01`` is shown."""
+    rows = [(12_000 + 8000 * n, 18_000 + 8000 * n, text) for n, text in enumerate(texts)]
+    return spoken(file, [(4000, 8000, "来看这款行李箱"), *rows])
+
+
+def processed(
+    folder: Path, here: Path, rows: Iterable[tuple[int, int, str]], **described: str
+) -> None:
+    """Twenty seconds of an example with words given, described otherwise, through the whole way."""
+    short_broadcast(folder, seconds=20)
+    file = folder / "broadcast.json"
+    told = json.loads(file.read_text(encoding="utf-8")) | described
+    file.write_text(json.dumps(told), encoding="utf-8")
+    done = evidence(
+        "process", folder, "--transcript", spoken(folder / "words.json", rows), "-w", here
+    )
+    assert done.code == 0, done.err

@@ -28,7 +28,7 @@ from pipeline.model import (
 )
 from pipeline.provenance import sha256_hex, shard
 from tests import media
-from tests.command import evidence, workspace
+from tests.command import evidence, spoken, workspace
 from tests.desks import new_key
 
 ROOMS, CLAIMS = 97, 207
@@ -185,9 +185,7 @@ def _claim(claim_id: str, name: str, at: int, chosen: random.Random, goods: list
 def _record(here: Path, folder: Path) -> None:
     """The three recordings, through the whole way."""
     master = media.master(folder / "master.mp4", seconds=SECONDS)
-    words = folder / "words.json"
-    segments = [{"start_ms": a, "end_ms": b, "text": text} for a, b, text in SPOKEN]
-    words.write_text(json.dumps({"language": "zh", "segments": segments}), encoding="utf-8")
+    words = spoken(folder / "words.json", SPOKEN)
     for form in FORMS:
         recording = media.contained(master, folder / form, form)
         described = folder / form / "broadcast.json"

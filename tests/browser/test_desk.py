@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.browser.test_clip_plays import FLAGS, chromium
-from tests.command import evidence, short_broadcast, workspace
+from tests.command import evidence, short_broadcast, spoken, workspace
 from tests.desks import served
 
 pytestmark = pytest.mark.services
@@ -32,9 +32,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     described = json.loads((folder / "broadcast.json").read_text(encoding="utf-8"))
     described["title"] = HOSTILE
     (folder / "broadcast.json").write_text(json.dumps(described), encoding="utf-8")
-    segments = [{"start_ms": a, "end_ms": b, "text": text} for a, b, text in WORDS]
-    words = folder / "words.json"
-    words.write_text(json.dumps({"language": "zh", "segments": segments}), encoding="utf-8")
+    words = spoken(folder / "words.json", WORDS)
     here = workspace(tmp_path_factory.mktemp("desk") / "w")
     done = evidence("process", folder, "--transcript", words, "-w", here)
     assert done.code == 0, done.err

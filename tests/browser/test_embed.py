@@ -14,7 +14,7 @@ import pytest
 
 from tests.browser.test_clip_plays import FLAGS, chromium
 from tests.browser.test_desk import HOSTILE, until
-from tests.command import evidence, short_broadcast, workspace
+from tests.command import evidence, short_broadcast, spoken, workspace
 from tests.desks import Said, ask, new_key, served, sign_in
 
 WORDS = [(2000, 7000, f"这款行李箱质保五年 {HOSTILE}"), (8000, 14000, "铝镁合金的箱体，不是塑料的")]
@@ -73,9 +73,7 @@ def site(pages: dict[str, str], asked: list[tuple[str, str]]) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
     folder = short_broadcast(tmp_path_factory.mktemp("in") / "zh01", seconds=30)
-    segments = [{"start_ms": a, "end_ms": b, "text": text} for a, b, text in WORDS]
-    words = folder / "words.json"
-    words.write_text(json.dumps({"language": "zh", "segments": segments}), encoding="utf-8")
+    words = spoken(folder / "words.json", WORDS)
     here = workspace(tmp_path_factory.mktemp("embed") / "w")
     done = evidence("process", folder, "--transcript", words, "-w", here)
     assert done.code == 0, done.err

@@ -15,7 +15,7 @@ from pipeline.model import Producer
 from tests import media as made
 from tests.browser.test_clip_plays import FLAGS, chromium
 from tests.browser.test_desk import HOSTILE
-from tests.command import evidence, short_broadcast, workspace
+from tests.command import evidence, short_broadcast, spoken, workspace
 from tests.desks import ask, new_key, served, sign_in
 
 BROKEN = f"/inbox/{HOSTILE}.flv"
@@ -32,9 +32,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
     """One broadcast heard whole, one that nothing could be heard of, one set aside, one diverged."""
     inbox = tmp_path_factory.mktemp("in")
     folder = short_broadcast(inbox / "zh01", seconds=20)
-    words = folder / "words.json"
-    said = [{"start_ms": 2000, "end_ms": 7000, "text": "这款行李箱质保五年"}]
-    words.write_text(json.dumps({"language": "zh", "segments": said}), encoding="utf-8")
+    words = spoken(folder / "words.json", [(2000, 7000, "这款行李箱质保五年")])
     here = workspace(tmp_path_factory.mktemp("ops") / "w")
     assert evidence("process", folder, "--transcript", words, "-w", here).code == 0
     mute = inbox / "mute"

@@ -16,7 +16,7 @@ import pytest
 from pipeline.bootstrap import open_workspace
 from pipeline.serve.http import make_app
 from pipeline.serve.service import Service
-from tests.command import evidence, short_broadcast, workspace
+from tests.command import evidence, processed, workspace
 from tests.desks import Said, ask, form, new_key, served, sign_in
 
 WORDS = [
@@ -50,25 +50,14 @@ class Given(NamedTuple):
         return ask(self.address + path, key=key, **more)
 
 
-def processed(folder: Path, here: Path, broadcast_id: str, merchant: str, host: str) -> None:
-    """A short broadcast of a merchant, with words given."""
-    short_broadcast(folder, seconds=20)
-    described = json.loads((folder / "broadcast.json").read_text(encoding="utf-8"))
-    described |= {"broadcast_id": broadcast_id, "merchant_id": merchant, "host_id": host}
-    (folder / "broadcast.json").write_text(json.dumps(described), encoding="utf-8")
-    segments = [{"start_ms": a, "end_ms": b, "text": text} for a, b, text in WORDS]
-    words = folder / "words.json"
-    words.write_text(json.dumps({"language": "zh", "segments": segments}), encoding="utf-8")
-    done = evidence("process", folder, "--transcript", words, "-w", here)
-    assert done.code == 0, done.err
-
-
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
     here = workspace(tmp_path_factory.mktemp("access") / "w")
     folder = tmp_path_factory.mktemp("in")
-    processed(folder / "own", here, OWN, "M-OWN", "H-OWN")
-    processed(folder / "other", here, OTHER, "M-OTHER", "H-OTHER")
+    own = {"broadcast_id": OWN, "merchant_id": "M-OWN", "host_id": "H-OWN"}
+    other = {"broadcast_id": OTHER, "merchant_id": "M-OTHER", "host_id": "H-OTHER"}
+    processed(folder / "own", here, WORDS, **own)
+    processed(folder / "other", here, WORDS, **other)
     orders = folder / "own" / "orders.jsonl"
     assert evidence("orders", "import", orders, "-w", here).code == 0
     limits = {"merchant": ("--merchant", "M-OWN"), "host": ("--host", "H-OWN")}

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.command import EXAMPLES, evidence, short_broadcast, workspace
+from tests.command import EXAMPLES, evidence, short_broadcast, spoken, workspace
 from tests.desks import Said, ask, new_key, served
 
 TEXTS = ["这款行李箱质保五年，坏了直接换新", "铝镁合金的箱体，不是塑料的", "今天只要四百五十九块"]
@@ -34,12 +34,8 @@ class Given(NamedTuple):
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
     folder = short_broadcast(tmp_path_factory.mktemp("in") / "zh01", seconds=20)
-    segments = [
-        {"start_ms": 2000 + 5000 * n, "end_ms": 6000 + 5000 * n, "text": text}
-        for n, text in enumerate(TEXTS)
-    ]
-    words = folder / "words.json"
-    words.write_text(json.dumps({"language": "zh", "segments": segments}), encoding="utf-8")
+    rows = [(2000 + 5000 * n, 6000 + 5000 * n, text) for n, text in enumerate(TEXTS)]
+    words = spoken(folder / "words.json", rows)
     here = workspace(tmp_path_factory.mktemp("bounds") / "w")
     assert evidence("process", folder, "--transcript", words, "-w", here).code == 0
     described = json.loads((EXAMPLES / "zh01" / "broadcast.json").read_text(encoding="utf-8"))

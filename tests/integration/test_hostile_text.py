@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.command import evidence, short_broadcast, workspace
+from tests.command import evidence, short_broadcast, spoken, workspace
 from tests.desks import ask, new_key, served
 
 MARKUP = (
@@ -81,13 +81,12 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
     video.rename(folder / FILE)
     described["recordings"] = [{"file": FILE, "started_at": described["started_at"]}]
     (folder / "broadcast.json").write_text(json.dumps(described), encoding="utf-8")
-    segments = [{"start_ms": 3000, "end_ms": 6000, "text": "来看这款行李箱"}]
-    segments += [
-        {"start_ms": 7000 + 500 * n, "end_ms": 7400 + 500 * n, "text": f"{payload}质保五年"}
+    rows = [(3000, 6000, "来看这款行李箱")]
+    rows += [
+        (7000 + 500 * n, 7400 + 500 * n, f"{payload}质保五年")
         for n, payload in enumerate((*MARKUP, *FORMULAS, TERMINAL))
     ]
-    words = folder / "words.json"
-    words.write_text(json.dumps({"language": "zh", "segments": segments}), encoding="utf-8")
+    words = spoken(folder / "words.json", rows)
     here = workspace(tmp_path_factory.mktemp("hostile") / "w")
     done = evidence("process", folder, "--transcript", words, "-w", here)
     assert done.code == 0, done.err

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from pipeline.bootstrap import open_workspace
-from tests.command import EXAMPLES, evidence, workspace
+from tests.command import EXAMPLES, evidence, on_stage, workspace
 from tests.desks import ask, form, new_key, served
 
 BROADCAST = "sample-zh01"
@@ -39,14 +39,7 @@ class Given(NamedTuple):
 
 def words(folder: Path, *texts: str) -> Path:
     """A transcript, all of it while one product is on stage."""
-    segments = [
-        {"start_ms": 12_000 + 8000 * n, "end_ms": 18_000 + 8000 * n, "text": text}
-        for n, text in enumerate(texts)
-    ]
-    segments.insert(0, {"start_ms": 4000, "end_ms": 8000, "text": "来看这款行李箱"})
-    file = folder / f"words-{len(list(folder.iterdir()))}.json"
-    file.write_text(json.dumps({"language": "zh", "segments": segments}), encoding="utf-8")
-    return file
+    return on_stage(folder / f"words-{len(list(folder.iterdir()))}.json", texts)
 
 
 @pytest.fixture(scope="module")

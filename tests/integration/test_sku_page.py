@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.command import EXAMPLES, evidence, workspace
+from tests.command import EXAMPLES, evidence, on_stage, workspace
 from tests.desks import ask, new_key, served
 
 SKU = "LZ-LUG-01"
@@ -38,13 +38,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
         changed = {"broadcast_id": name, "merchant_id": merchant, "started_at": started}
         file = folder / f"{name}.json"
         file.write_text(json.dumps(described | changed | {"recordings": []}), encoding="utf-8")
-        segments = [{"start_ms": 4000, "end_ms": 8000, "text": "来看这款行李箱"}]
-        segments += [
-            {"start_ms": 12_000 + 8000 * n, "end_ms": 18_000 + 8000 * n, "text": text}
-            for n, text in enumerate(texts)
-        ]
-        words = folder / f"{name}-words.json"
-        words.write_text(json.dumps({"language": "zh", "segments": segments}), encoding="utf-8")
+        words = on_stage(folder / f"{name}-words.json", texts)
         done = evidence("process", "--broadcast", file, "--transcript", words, "-w", here)
         assert done.code == 0, done.err
     keys = {
