@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.index.amounts import UNITS
+from pipeline.index.answer import FACETS
+from pipeline.index.facets import Array, Faceted, Vocabulary
 from pipeline.index.nodes import (
     Amount,
     And,
@@ -30,7 +32,6 @@ from pipeline.index.segment import NEAR_SHIFT
 from pipeline.index.sqlite_schema import CODED, NONE, PREFIX, SUMS
 from pipeline.text.tokens import Near, Phrase
 
-Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 
 _MOST_VARIABLES = 500
@@ -51,6 +52,7 @@ class Kept:
     def __init__(self, most_bytes: int = _CACHE_BYTES) -> None:
         self._found: OrderedDict[tuple[str, int, str], tuple[Any, int]] = OrderedDict()
         self._most, self._held, self._lock = most_bytes, 0, Lock()
+        self.vocabulary = Vocabulary()
 
     def get(self, key: tuple[str, int, str], make: Callable[[], tuple[Any, int]]) -> Any:
         """The value under a key, made where it is not there; ``make`` also says its bytes."""
@@ -82,6 +84,9 @@ class Segment:
 
     def column(self, name: str) -> Array:
         """What each document has in a field."""
+        if name in FACETS:
+            row: Array = self.faceted().codes[FACETS.index(name)]
+            return row
         kind = np.dtype(_KINDS.get(name, np.uint16 if name in CODED else np.int64))
 
         def read() -> tuple[Array, int]:
@@ -89,6 +94,20 @@ class Segment:
             return found, found.nbytes
 
         found: Array = self._get(name, read)
+        return found
+
+    def faceted(self) -> Faceted:
+        """What each document has in the facets, side by side."""
+
+        def read() -> tuple[Faceted, int]:
+            codes = np.stack([np.frombuffer(self._data(field), np.uint16) for field in FACETS])
+            lists = [self.names(field) for field in FACETS]
+            first = np.cumsum([0, *map(len, lists[:-1])]).reshape(-1, 1)
+            known = self._kept.vocabulary
+            numbers = known.numbers((at, v) for at, names in enumerate(lists) for v in names)
+            return Faceted(codes, first, numbers), codes.nbytes + numbers.nbytes
+
+        found: Faceted = self._get("faceted", read)
         return found
 
     def values(self, field: str) -> dict[str, int]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.index.answer import FACETS, Answer, FacetCount, Hit, SearchCoverage, SearchRequest
+from pipeline.index.answer import Answer, Hit, SearchCoverage, SearchRequest
 from pipeline.index.documents import UNDATED, Document, day_number
+from pipeline.index.facets import Counts, Vocabulary
 from pipeline.index.hits import (
     MOST_COUNTED,
-    MOST_FACET_VALUES,
     MOST_INCOMPLETE,
     Totals,
     coverage_of,
@@ -36,8 +35,6 @@ from pipeline.index.sqlite_schema import PER_SEGMENT, RANK
 
 _MOST_SKIPPED = 10_000
 _MOST_VARIABLES = 500
-_FEW = 100
-"""Fewer values than this are counted one by one."""
 
 Place = tuple[Any, ...]
 """Match class, rank, minus the day, broadcast, start, id: the one order of hits."""
@@ -72,7 +69,7 @@ class _Found(NamedTuple):
 class _Gathered:
     """What has been found in the partitions so far; never more than one page of rows."""
 
-    def __init__(self, request: SearchRequest) -> None:
+    def __init__(self, request: SearchRequest, vocabulary: Vocabulary) -> None:
         self.request = request
         count = levels(request.node, near=request.near)
         self.plan: Plan = plan(widened(request.node, level) for level in range(count))
@@ -84,7 +81,7 @@ class _Gathered:
         self.total = self.counted = 0
         self.rows: list[_Row] = []
         self.groups: dict[str, tuple[Place, int]] = {}
-        self.facets: dict[str, Counter[str]] = {field: Counter() for field in FACETS}
+        self.facets = Counts(vocabulary)
         self.sums = Totals(0, 0, 0, 0)
         self.incomplete: list[tuple[int, str, str]] = []
 
@@ -129,13 +126,19 @@ class _Gathered:
             if not len(numbers) or (len(self.rows) == size and level > self.rows[-1].place[0]):
                 continue
             some = numbers[self._first(db, found, level) :][:size].tolist()
+            if some and len(self.rows) == size and self._later(found.early(level, some[:1])[0]):
+                continue
             for early, number in zip(found.early(level, some), some, strict=True):
-                if len(self.rows) == size and early > self.rows[-1].place[: _FIELDS - 1]:
+                if len(self.rows) == size and self._later(early):
                     break
                 chosen.append((early, number))
         read = _read(db, found.segment, [number for _, number in chosen[:size]]) if chosen else {}
         self.rows += [_Row((*early, read[n][0]), read[n][1]) for early, n in chosen[:size]]
         self.rows = sorted(self.rows, key=lambda row: row.place)[:size]
+
+    def _later(self, early: Place) -> bool:
+        """Whether a place is behind the page that is full."""
+        return early > self.rows[-1].place[: _FIELDS - 1]
 
     def _first(self, db: Partition, found: _Found, level: int) -> int:
         """Where in a match class the page begins: behind the place of the cursor."""
@@ -173,15 +176,7 @@ class _Gathered:
         """All fields over the matches, the best of them where there are more."""
         numbers = np.concatenate(found.classes)[: MOST_COUNTED - self.counted]
         self.counted += len(numbers)
-        for field, counts in self.facets.items():
-            names, codes = found.segment.names(field), found.segment.column(field)[numbers]
-            if len(codes) < _FEW:
-                counts.update(map(names.__getitem__, codes.tolist()))
-                continue
-            sizes = np.bincount(codes)
-            there = np.flatnonzero(sizes)
-            for code, size in zip(there.tolist(), sizes[there].tolist(), strict=True):
-                counts[names[code]] += size
+        self.facets.add(found.segment.faceted(), numbers)
 
     def _cover(self, db: Partition, segment: Segment) -> None:
         """Over the broadcasts that the query's filters admit."""
@@ -218,7 +213,7 @@ class _Gathered:
 
 def answer(files: Mapping[str, Path], pool: Pool, request: SearchRequest) -> Answer:
     """The page asked for, with total, facets and coverage; each partition of one state."""
-    gathered = _Gathered(request)
+    gathered = _Gathered(request, pool.kept.vocabulary)
     for path in _newest_first(files):
         with pool.opened(path) as db, transaction(db):
             for segment in segments(db, file=path.name, kept=pool.kept):
@@ -230,7 +225,7 @@ def answer(files: Mapping[str, Path], pool: Pool, request: SearchRequest) -> Ans
         query=request.query,
         hits=tuple(hits),
         total=len(gathered.groups) if request.collapse else gathered.total,
-        facets=_facets(gathered) if request.facets else {},
+        facets=gathered.facets.facets() if request.facets else {},
         facets_of=gathered.counted,
         coverage=_coverage(gathered),
         cursor=cursor,
@@ -294,22 +289,6 @@ def _bodies(files: Mapping[str, Path], pool: Pool, doc_ids: list[str]) -> dict[s
                     wanted,
                 ).fetchall()
     return found
-
-
-def _facets(gathered: _Gathered) -> dict[str, tuple[FacetCount, ...]]:
-    return {
-        field: tuple(FacetCount(value=value, count=count) for value, count in _commonest(counts))
-        for field, counts in gathered.facets.items()
-    }
-
-
-def _commonest(counts: Counter[str]) -> list[tuple[str, int]]:
-    """The most frequent values, equal ones by their names."""
-    pairs: Iterable[tuple[str, int]] = counts.items()
-    if len(counts) > MOST_FACET_VALUES:  # most values are rare: sort the others alone
-        least = sorted(counts.values(), reverse=True)[MOST_FACET_VALUES - 1]
-        pairs = [pair for pair in pairs if pair[1] >= least]
-    return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:MOST_FACET_VALUES]
 
 
 def _coverage(gathered: _Gathered) -> SearchCoverage:
