@@ -15,8 +15,9 @@ import numpy as np
 
 from pipeline.errors import IndexingError, IndexUnavailable, MappingConflict
 from pipeline.index.documents import Document
+from pipeline.index.facets import Array
 from pipeline.index.segment import Packed, batches
-from pipeline.index.segment_read import Array, Kept, Segment
+from pipeline.index.segment_read import Kept, Segment
 from pipeline.index.sqlite_schema import (
     INSERT_BODY,
     INSERT_COLUMN,

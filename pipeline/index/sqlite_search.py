@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.index.answer import Answer, Hit, SearchCoverage, SearchRequest
 from pipeline.index.documents import UNDATED, Document, day_number
-from pipeline.index.facets import Counts, Vocabulary
+from pipeline.index.facets import Array, Counts, Vocabulary
 from pipeline.index.hits import (
     MOST_COUNTED,
     MOST_INCOMPLETE,
@@ -29,7 +29,7 @@ from pipeline.index.nodes import (
     named_broadcasts,
     widened,
 )
-from pipeline.index.segment_read import Array, Matcher, Plan, Segment, plan
+from pipeline.index.segment_read import Matcher, Plan, Segment, plan
 from pipeline.index.sqlite_file import Partition, Pool, segments, transaction
 from pipeline.index.sqlite_schema import PER_SEGMENT, RANK
 
