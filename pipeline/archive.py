@@ -133,6 +133,21 @@ class Archive:
             )
         return State(prefix, self._numbered(prefix, "rev", release.revision, Revision), release)
 
+    def state_of(self, prefix: str, release: int) -> State:
+        """The state that a release was, whether it is current or not.
+
+        Raises:
+            NotFound: there never was one of this number.
+        """
+        key = f"{prefix}/release/{release:06d}.json"
+        if release < 1 or self.store.stat(key) is None:
+            raise NotFound(
+                f"broadcast {broadcast_id_of(prefix)!r} has no release {release}",
+                hint="`evidence show` says which is current; older ones stay",
+            )
+        found = self._load(key, Release)
+        return State(prefix, self._numbered(prefix, "rev", found.revision, Revision), found)
+
     def broadcasts(self) -> Iterator[str]:
         """The prefix of every broadcast, by the catalogue (one listing, no bucket walk)."""
         seen = set()

@@ -156,6 +156,46 @@ class CardLink(TypedDict):
     """Its address on this desk; with keys it opens for ten minutes without one."""
 
 
+class CaseRow(TypedDict):
+    """A case in a list."""
+
+    case_id: str
+    """Names it."""
+    closed_utc_ms: int | None
+    """When it was closed; null while it is open."""
+    opened_utc_ms: int
+    """When it was opened."""
+    things: int
+    """How many things of it you may see."""
+    title: str
+    """What it is called."""
+
+
+class CaseShown(TypedDict):
+    """A case, as far as it is yours to see."""
+
+    case_id: str
+    """Names it."""
+    closed_utc_ms: int | None
+    """When it was closed; null while it is open."""
+    closed_why: str
+    """Why it was closed."""
+    disclosures: list[Disclosure]
+    """All of them, or those to you."""
+    opened_by: str
+    """By whom."""
+    opened_utc_ms: int
+    """When it was opened."""
+    parties: list[Party]
+    """Whom it is about; keys of others are left out unless you see all of it."""
+    things: list[ThingRow]
+    """What you may see."""
+    title: str
+    """What it is called."""
+    whole: bool
+    """Whether you see all of it."""
+
+
 class Claim(TypedDict):
     """One statement a buyer could check, tied to its moment."""
 
@@ -428,6 +468,25 @@ class Cue(TypedDict):
     """As they stand in the verbatim text."""
 
 
+class Disclosure(TypedDict):
+    """What was disclosed at once, to whom and why."""
+
+    at_utc_ms: int
+    """When."""
+    by_name: str
+    """Who disclosed."""
+    ended_utc_ms: int | None
+    """When it was withdrawn, or the case closed; null while it holds."""
+    number: int
+    """Names it within the case."""
+    things: list[int]
+    """Numbers of things."""
+    to: list[str]
+    """Key ids."""
+    why: str
+    """Why."""
+
+
 class Divergence(TypedDict):
     """One work key that gave two outputs; the first to be written is the answer."""
 
@@ -511,6 +570,35 @@ class Document(TypedDict):
     """UTC of the start; null without a wall clock."""
     zone_minutes: int
     """Offset in which wall times are shown, minutes east of Greenwich."""
+
+
+class Dossier(TypedDict):
+    """The answer to one order."""
+
+    broadcast_id: str
+    """The broadcast answered from; empty when none is known."""
+    candidates: list[Candidate]
+    """Where the broadcast was not named: the ranked candidates."""
+    coverage: Coverage
+    """Of the SKU's windows."""
+    looked_for: list[str]
+    """Claim types looked for, strongest first."""
+    moments: list[OrderMoment]
+    """Ranked; each says how it stands to the order."""
+    order_id: str
+    """Which order."""
+    schema_version: int
+    """Version of this form."""
+    sentence: dict[str, str]
+    """One plain sentence, ``zh`` and ``en``."""
+    sku_id: str
+    """What was bought."""
+    verdict: Literal["found", "not_said", "cannot_say"]
+    """``found``, ``not_said`` (and we listened) or ``cannot_say`` (we could not)."""
+    warnings: list[str]
+    """What was odd, in words."""
+    windows: list[list[Any]]
+    """The SKU's windows looked at."""
 
 
 class FacetCount(TypedDict):
@@ -784,6 +872,15 @@ class Parcel(TypedDict):
     """Of the zip."""
 
 
+class Party(TypedDict):
+    """Someone a case is about: by role and key, so that no name stays in the store."""
+
+    key_id: str
+    """Its key at the desk, or the record of the person; empty for one without."""
+    role: Literal["buyer", "merchant", "host", "agency", "platform", "other"]
+    """Buyer, merchant, host, agency, platform, other."""
+
+
 class Producer(TypedDict):
     """What made an output; enough to make it again."""
 
@@ -943,6 +1040,21 @@ class Said(TypedDict):
     """ISO 8601 in the broadcast's offset; empty without a clock."""
 
 
+class SaidLine(TypedDict):
+    """A line of the transcript."""
+
+    corrected: str | None
+    """What a person wrote over it; null without."""
+    end_ms: int
+    """End, exclusive."""
+    line_id: str
+    """The id to cite."""
+    start_ms: int
+    """Start on the broadcast's timeline."""
+    text: str
+    """What the machine wrote, verbatim."""
+
+
 class SearchCoverage(TypedDict):
     """What the answer rests on: without it, *nothing found* would mean nothing."""
 
@@ -1001,6 +1113,52 @@ class Summary(TypedDict):
     """Of it, listened to without loss."""
     speech_ms: int
     """Recognised speech."""
+
+
+class ThingRow(TypedDict):
+    """Something that belongs to a case."""
+
+    broadcast_id: str
+    """Its broadcast; empty where none is known."""
+    end_ms: int
+    """End, exclusive; 0 for an order."""
+    kind: Literal["order", "claim", "span", "broadcast"]
+    """``order``, ``claim``, ``span`` or ``broadcast``."""
+    number: int
+    """Its number within the case."""
+    ref: str
+    """Order id (empty once its buyer was forgotten), claim id or broadcast id."""
+    release: int
+    """Of a span or a broadcast: the release meant; else 0."""
+    start_ms: int
+    """Start on the broadcast's timeline; 0 for an order."""
+
+
+class ThingShown(TypedDict):
+    """A thing of a case, with what it shows."""
+
+    case_id: str
+    """Of which case."""
+    claim: Claim | None
+    """Of a claim."""
+    claims: list[Claim]
+    """Of a span or a broadcast: the claims within it."""
+    dossier: Dossier | None
+    """Of an order: its answer as it is now, with the moments that you may see."""
+    lines: list[SaidLine]
+    """Of a span or a broadcast: the lines that touch it."""
+    review: Layer | None
+    """The decision that stands over it."""
+    thing: ThingRow
+    """Which thing."""
+    title: str
+    """The broadcast's."""
+    wall_uncertainty_ms: int | None
+    """± of it."""
+    wall_utc_ms: int | None
+    """UTC of the start; null without a wall clock."""
+    withheld: int
+    """Moments of the answer that were not disclosed."""
 
 
 class Verification(TypedDict):

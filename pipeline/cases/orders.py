@@ -92,6 +92,10 @@ class OrderBook:
             f"no order {order_id!r} is known here", hint="import it: evidence orders import FILE"
         )
 
+    def kept_as(self, hashed_order: str) -> Order | None:
+        """The latest version of an order by its keyed hash; None where it cannot be read."""
+        return self._latest(self._versions(_folder(hashed_order)))
+
     def all(self) -> Iterator[Order]:
         """The latest version of every order that can still be read, by hashed id.
 
@@ -145,8 +149,7 @@ class OrderBook:
         return self._keys.destroy(hashed_subject)
 
     def _folder(self, order_id: str) -> str:
-        hashed = self._keys.hashed("order", order_id)
-        return f"{PREFIX}{hashed[:4]}/{hashed}/"
+        return _folder(self._keys.hashed("order", order_id))
 
     def _versions(self, folder: str) -> list[_Sealed]:
         """All stored versions, latest first."""
@@ -159,6 +162,10 @@ class OrderBook:
             if key is not None and _key_id(key) == sealed.key_id:
                 return Order.model_validate_json(_unseal(sealed, key))
         return None
+
+
+def _folder(hashed_order: str) -> str:
+    return f"{PREFIX}{hashed_order[:4]}/{hashed_order}/"
 
 
 def _key_id(key: bytes) -> bytes:

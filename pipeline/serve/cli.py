@@ -26,6 +26,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "orders": ("commands_orders", "Import orders."),
     "order": ("commands_orders", "Answer the dispute of an order."),
     "picture": ("commands_picture", "Find the pictures of an order's product most like a photo."),
+    "cases": ("commands_cases", "Gather a dispute's evidence and disclose it to its parties."),
     "bundle": ("commands_bundle", "Seal the evidence of a claim."),
     "verify": ("commands_bundle", "Check a sealed bundle, offline."),
     "restore": ("commands_restore", "Bring an archived recording back."),

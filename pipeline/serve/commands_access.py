@@ -12,7 +12,7 @@ from pipeline.serve.options import examples, json_option, workspace_option
 if TYPE_CHECKING:
     from pipeline.serve.access.keys import ApiKey, KeyBook
 
-_ROLES = ("arbitrator", "agent", "merchant", "host", "operator", "auditor", "admin")
+_ROLES = ("arbitrator", "agent", "merchant", "host", "party", "operator", "auditor", "admin")
 
 
 @click.group(
@@ -36,6 +36,7 @@ def access_command() -> None:
         "evidence access new 'Li Wei' --role arbitrator --days 90",
         "evidence access new 'Shop 12' --role merchant --merchant M-12 --json",
         "evidence access new 'Star agency' --role host --host H-1 --host H-2",
+        "evidence access new 'Counsel of the buyer' --role party   # sees only cases disclosed to it",
     ),
 )
 @click.argument("name")

@@ -30,6 +30,8 @@ from pipeline.provenance import VERSION
 from pipeline.serve import (
     http_api,
     http_bundles,
+    http_case_pages,
+    http_cases,
     http_clips,
     http_embed,
     http_likeness,
@@ -150,6 +152,8 @@ def _described(app: FastAPI) -> FastAPI:
         http_pages,
     ):
         app.include_router(room.router)
+    app.include_router(http_cases.router)
+    app.include_router(http_case_pages.router)
     app.include_router(http_embed.router)
     app.include_router(http_embed.pages)
     app.include_router(http_likeness.router)

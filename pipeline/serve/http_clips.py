@@ -17,13 +17,14 @@ from pipeline.evidence.cold import Availability
 from pipeline.evidence.proxies import Viewing, ViewingClip
 from pipeline.model import Frozen
 from pipeline.serve.access.door import Door
+from pipeline.serve.access.roles import Viewer
 from pipeline.serve.desk import Desk
 from pipeline.serve.http_common import PROBLEMS, Works, bearer, office_of
 
 router = APIRouter(prefix="/api/v1", tags=["clips"], responses=PROBLEMS, dependencies=[bearer])
 Kind = Literal["mp4", "jpg", "srt"]
 _TYPES = {"mp4": "video/mp4", "jpg": "image/jpeg", "srt": "application/x-subrip"}
-_BYTES: dict[int | str, dict[str, Any]] = {
+CLIP_BYTES: dict[int | str, dict[str, Any]] = {
     200: {"content": {media: {} for media in _TYPES.values()}, "description": "The whole file."},
     206: {"content": {media: {} for media in _TYPES.values()}, "description": "A range of it."},
     416: {"description": "The range lies outside the file."},
@@ -121,7 +122,7 @@ def clip_by_id(works: Works, request: Request, clip_id: str) -> ClipMade:
     return _made(request, works, clip_id)
 
 
-@router.get("/clips/{clip_id}/clip.{kind}", response_class=FileResponse, responses=_BYTES)
+@router.get("/clips/{clip_id}/clip.{kind}", response_class=FileResponse, responses=CLIP_BYTES)
 def clip_by_id_file(works: Works, clip_id: str, kind: Kind) -> FileResponse:
     """A clip (with byte ranges), its picture or its words."""
     return _file(works, works.clip_by_id(clip_id), kind)
@@ -134,14 +135,13 @@ def clip(works: Works, request: Request, claim_id: str) -> ClipMade | Response:
         made = works.clip(claim_id)
     except ObjectArchived:
         return away_answer(request, works, claim_id=claim_id)
-    return ClipMade(
-        clip_id=claim_id,
-        info=made.info,
-        links=_links(request, works, made, f"/api/v1/claims/{claim_id}"),
-    )
+    door: Door = request.app.state.door
+    return clip_answer(door, works.viewer, made, claim_id, f"/api/v1/claims/{claim_id}")
 
 
-@router.get("/claims/{claim_id}/clip.{kind}", response_class=FileResponse, responses=_BYTES | AWAY)
+@router.get(
+    "/claims/{claim_id}/clip.{kind}", response_class=FileResponse, responses=CLIP_BYTES | AWAY
+)
 def clip_file(works: Works, request: Request, claim_id: str, kind: Kind) -> Response:
     """The claim's clip (with byte ranges), its picture or its words."""
     try:
@@ -151,7 +151,7 @@ def clip_file(works: Works, request: Request, claim_id: str, kind: Kind) -> Resp
     return _file(works, made, kind)
 
 
-@router.get("/claims/{claim_id}/viewing.{kind}", response_class=FileResponse, responses=_BYTES)
+@router.get("/claims/{claim_id}/viewing.{kind}", response_class=FileResponse, responses=CLIP_BYTES)
 def viewing_file(works: Works, claim_id: str, kind: ViewingKind) -> FileResponse:
     """The claim's viewing copy (with byte ranges) or its words, while the recording is archived."""
     return _viewing(works, works.away(claim_id=claim_id).viewing, kind)
@@ -160,7 +160,7 @@ def viewing_file(works: Works, claim_id: str, kind: ViewingKind) -> FileResponse
 @router.get(
     "/spans/{start_ms}-{end_ms}/{broadcast_id:path}/clip.{kind}",
     response_class=FileResponse,
-    responses=_BYTES | AWAY,
+    responses=CLIP_BYTES | AWAY,
 )
 def span_file(
     works: Works, request: Request, start_ms: int, end_ms: int, broadcast_id: str, kind: Kind
@@ -177,7 +177,7 @@ def span_file(
 @router.get(
     "/spans/{start_ms}-{end_ms}/{broadcast_id:path}/viewing.{kind}",
     response_class=FileResponse,
-    responses=_BYTES,
+    responses=CLIP_BYTES,
 )
 def span_viewing_file(
     works: Works, start_ms: int, end_ms: int, broadcast_id: str, kind: ViewingKind
@@ -222,14 +222,15 @@ def _viewing(works: Desk, found: Sequence[Viewing], kind: ViewingKind) -> FileRe
 
 def _made(request: Request, works: Desk, clip_id: str) -> ClipMade:
     made = works.clip_by_id(clip_id)
-    links = _links(request, works, made, f"/api/v1/clips/{clip_id}")
-    return ClipMade(clip_id=clip_id, info=made.info, links=links)
-
-
-def _links(request: Request, works: Desk, made: Clip, path: str) -> dict[str, str]:
     door: Door = request.app.state.door
+    return clip_answer(door, works.viewer, made, clip_id, f"/api/v1/clips/{clip_id}")
+
+
+def clip_answer(door: Door, viewer: Viewer, made: Clip, clip_id: str, path: str) -> ClipMade:
+    """A clip with links to its files, which lie below a path."""
     there = [kind for kind in _TYPES if _at(made, kind)]
-    return {kind: door.link(f"{path}/clip.{kind}", works.viewer) for kind in there}
+    links = {kind: door.link(f"{path}/clip.{kind}", viewer) for kind in there}
+    return ClipMade(clip_id=clip_id, info=made.info, links=links)
 
 
 def _at(made: Clip, kind: str) -> Path | None:
@@ -237,10 +238,20 @@ def _at(made: Clip, kind: str) -> Path | None:
 
 
 def _file(works: Desk, made: Clip, kind: Kind) -> FileResponse:
+    path, answer = clip_file_at(made, kind)
+    works.fetched(made, path)
+    return answer
+
+
+def clip_file_at(made: Clip, kind: Kind) -> tuple[Path, FileResponse]:
+    """A file of a clip, and the answer that sends it; whoever sends it writes that down first.
+
+    Raises:
+        InputError: the clip has no such file.
+    """
     path = _at(made, kind)
     if path is None:
         raise InputError(f"{made.video.name} has no {kind}", hint="ask for clip.mp4")
-    works.fetched(made, path)
-    return FileResponse(
+    return path, FileResponse(
         path, media_type=_TYPES[kind], filename=path.name, content_disposition_type="inline"
     )

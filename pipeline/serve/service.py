@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pipeline.index.rebuild import Rebuilt, Reconciled
     from pipeline.model import Claim, Dossier
     from pipeline.plan import Progress
+    from pipeline.serve.cases import Cases
     from pipeline.serve.lines import Lines
     from pipeline.serve.reviews import Reviews
 
@@ -244,6 +245,13 @@ class Service:
         from pipeline.serve.lines import Lines
 
         return Lines(self.app)
+
+    @cached_property
+    def cases(self) -> Cases:
+        """Cases, and what of them was disclosed to whom."""
+        from pipeline.serve.cases import Cases
+
+        return Cases(self)
 
 
 def words_of(parts: Parts, *, verbatim: bool) -> dict[str, Any]:

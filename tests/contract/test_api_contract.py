@@ -122,7 +122,10 @@ def generated(address: str, key: str, folder: Path, *options: str) -> str:
     return done.stdout
 
 
-NAMED_IN_BODY = {f"POST /api/v1/{what}" for what in ("clips", "bundles", "embeds")}
+NAMED_IN_BODY = {f"POST /api/v1/{what}" for what in ("clips", "bundles", "embeds")} | {
+    f"POST /api/v1/cases/{{case_id}}/{what}"
+    for what in ("things", "disclosures", "disclosures/{disclosure}/withdrawal")
+}
 """What they are about stands in the body, which is made up: often there is none."""
 
 
@@ -143,13 +146,19 @@ def test_requests_about_what_is_there_are_answered_as_described(
     desk: tuple[str, str, str], tmp_path: Path
 ):
     address, key, claim_id = desk
+    opened = json.dumps({"title": "x", "claims": [claim_id]}).encode()
+    case = ask(
+        f"{address}/api/v1/cases", method="POST", key=key, body=opened,
+        Content_Type="application/json",
+    )  # fmt: skip
     there = {"broadcast_id": "sample-zh01", "claim_id": claim_id, "clip_id": claim_id}
-    there |= {"sku_id": "LZ-LUG-01", "order_id": "ORD-26060501"}
+    there |= {"sku_id": "LZ-LUG-01", "order_id": "ORD-26060501", "case_id": case.json["case_id"]}
     hits = ask(f"{address}/api/v1/search?size=100", key=key).json["hits"]
     there["line_id"] = next(h["document"]["line_id"] for h in hits if h["document"]["line_id"])
     lines = [f'"path.{name}" = "{value}"' for name, value in there.items()]
     numbers = ['"path.start_ms" = 2000', '"path.end_ms" = 7000', '"path.number" = 0']
     numbers += ['"path.release" = 1', '"path.first" = 0', '"path.after" = 1', '"path.part" = 0']
+    numbers += ['"path.thing" = 1', '"path.disclosure" = 1']
     numbers += ['"path.low" = 0', '"path.high" = 1000', '"header.Range" = "bytes=0-9"']
     (tmp_path / "schemathesis.toml").write_text("\n".join(["[parameters]", *lines, *numbers]))
     said = generated(address, key, tmp_path, "--phases", "fuzzing", "--max-examples", "8")

@@ -26,10 +26,15 @@ WORDS = [
 OWN, OTHER = "own-01", "other-02"
 ORDER = "ORD-26060501"
 SKU = "LZ-LUG-01"
-EVERYONE = ("arbitrator", "agent", "merchant", "host", "operator", "auditor", "admin", "nobody")
+EVERYONE = (
+    "arbitrator", "agent", "merchant", "host", "party", "operator", "auditor", "admin", "nobody",
+)  # fmt: skip
 READERS = {"arbitrator", "agent", "merchant", "host", "auditor", "admin"}
 REVIEWERS = {"arbitrator", "admin"}
 UNLIMITED = READERS - {"merchant", "host"}
+TOLD = READERS | {"party"}
+"""Who may see what cases disclose."""
+NO_CASE = "0" * 16
 
 
 class Given(NamedTuple):
@@ -44,6 +49,8 @@ class Given(NamedTuple):
     """A sealed bundle of each."""
     lines: dict[str, str]
     """A transcript line of each."""
+    case: str
+    """A case of both claims, disclosed to every role that is told."""
 
     def ask(self, path: str, role: str, **more: Any) -> Said:
         key = self.keys[role]["key"] if role != "nobody" else ""
@@ -74,7 +81,24 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
     with served(here, EVIDENCE_SERVE__EMBED_ORIGINS='["https://console.example"]') as address:
         key = keys["admin"]["key"]
         lines = {b: spoken(address, key, b) for b in (OWN, OTHER)}
-        yield Given(address, here, keys, claims, sealed(address, key, claims), lines)
+        case = disclosed(here, keys, claims)
+        yield Given(address, here, keys, claims, sealed(address, key, claims), lines, case)
+
+
+def disclosed(here: Path, keys: dict[str, dict[str, Any]], claims: dict[str, str]) -> str:
+    """A case of both claims, disclosed to the keys of every role to which that is done."""
+    named = [part for claim in claims.values() for part in ("--claim", claim)]
+    made = evidence("cases", "create", "walked", *named, "--json", "-w", here)
+    assert made.code == 0, made.err
+    to = [
+        part
+        for role in ("agent", "merchant", "host", "party")
+        for part in ("--to", keys[role]["key_id"])
+    ]
+    case: str = made.json["case_id"]
+    told = evidence("cases", "disclose", case, "--all", *to, "--why", "walked", "-w", here)
+    assert told.code == 0, told.err
+    return case
 
 
 def spoken(address: str, key: str, broadcast: str) -> str:
@@ -189,6 +213,35 @@ ROUTES: dict[str, Expected] = {
     "POST /api/v1/orders/{order_id:path}/likeness": Expected(
         (f"/api/v1/orders/{ORDER}/likeness",), UNLIMITED, status=400
     ),
+    "GET /cases": Expected(("/cases",), TOLD),
+    "POST /cases": Expected(("/cases",), REVIEWERS, status=400),
+    "GET /cases/{case_id}": Expected(("/cases/{k}",), TOLD),
+    "POST /cases/{case_id}": Expected(("/cases/{k}",), REVIEWERS, status=400),
+    "GET /cases/{case_id}/{thing}": Expected(("/cases/{k}/1", "/cases/{k}/2"), TOLD),
+    "GET /api/v1/cases": Expected(("/api/v1/cases",), TOLD),
+    "POST /api/v1/cases": Expected(("/api/v1/cases",), REVIEWERS, status=201),
+    "GET /api/v1/cases/{case_id}": Expected(("/api/v1/cases/{k}",), TOLD),
+    "POST /api/v1/cases/{case_id}/things": Expected(
+        (f"/api/v1/cases/{NO_CASE}/things",), REVIEWERS, status=404
+    ),
+    "POST /api/v1/cases/{case_id}/disclosures": Expected(
+        (f"/api/v1/cases/{NO_CASE}/disclosures",), REVIEWERS, status=404
+    ),
+    "POST /api/v1/cases/{case_id}/disclosures/{disclosure}/withdrawal": Expected(
+        (f"/api/v1/cases/{NO_CASE}/disclosures/1/withdrawal",), REVIEWERS, status=404
+    ),
+    "POST /api/v1/cases/{case_id}/closing": Expected(
+        (f"/api/v1/cases/{NO_CASE}/closing",), REVIEWERS, status=404
+    ),
+    "GET /api/v1/cases/{case_id}/things/{thing}": Expected(
+        ("/api/v1/cases/{k}/things/1", "/api/v1/cases/{k}/things/2"), TOLD
+    ),
+    "GET /api/v1/cases/{case_id}/things/{thing}/clip": Expected(
+        ("/api/v1/cases/{k}/things/2/clip",), TOLD
+    ),
+    "GET /api/v1/cases/{case_id}/things/{thing}/clip.{kind}": Expected(
+        ("/api/v1/cases/{k}/things/2/clip.mp4",), TOLD
+    ),
     "GET /status": Expected(("/status",), {"operator", "auditor", "admin"}),
     "GET /api/v1/search": Expected(("/api/v1/search?q=五年",), READERS),
     "GET /api/v1/broadcasts": Expected(("/api/v1/broadcasts",), READERS | {"operator"}),
@@ -256,6 +309,23 @@ def _flat(routes: Any) -> Iterator[tuple[str, set[str]]]:
             yield route.path, set(getattr(route, "methods", None) or {"GET"})
 
 
+def sent_to(path: str, role: str, claim_id: str) -> dict[str, Any]:
+    """The body that a route takes."""
+    bodies: dict[str, dict[str, Any]] = {
+        "/clips": {"claim_id": claim_id},
+        "/bundles": {"claim_id": claim_id},
+        "/embeds": {"claim_id": claim_id},
+        "/corrections": {"text": f"质保五年，{role}", "reason": "so it is said"},
+        "/cases": {"title": f"by {role}"},
+        "/things": {"claims": [claim_id]},
+        "/disclosures": {"to": ["0" * 12], "things": [1], "why": "for an answer"},
+        "/withdrawal": {"why": "for an answer"},
+        "/closing": {"why": "for an answer"},
+        "/reviews": {"step": "heard", "heard": "x"},
+    }
+    return next((body for end, body in bodies.items() if path.endswith(end)), {})
+
+
 def test_every_route_is_walked(given: Given):
     assert routes(given.here) == set(ROUTES)
 
@@ -270,19 +340,15 @@ def test_every_route_with_every_role(given: Given, route: str, role: str):
             if not own and not expected.owned:
                 continue
             ids = {"b": broadcast, "c": given.claims[broadcast], "p": given.bundles[broadcast]}
-            ids["l"] = given.lines[broadcast]
+            ids |= {"l": given.lines[broadcast], "k": given.case}
             asked = path.format(**ids).replace("五年", "%E4%BA%94")
             known = given.keys[role]["key"] if role != "nobody" else "re_none"
             body, more = None, {}
             if method == "POST":
                 body, more = form(key=known), {"Origin": given.address}
             if method == "POST" and asked.startswith("/api/"):
-                made_of = {"claim_id": given.claims[broadcast]}
-                makers = ("/api/v1/clips", "/api/v1/bundles", "/api/v1/embeds")
-                step = made_of if asked in makers else {"step": "heard", "heard": "x"}
-                if asked.endswith("/corrections"):
-                    step = {"text": f"质保五年，{role}", "reason": "so it is said"}
-                body, more = json.dumps(step).encode(), {"Content_Type": "application/json"}
+                sent = json.dumps(sent_to(asked, role, given.claims[broadcast]))
+                body, more = sent.encode(), {"Content_Type": "application/json"}
             said = given.ask(asked, role, method=method, body=body, **more)
             limited = role in ("merchant", "host")
             if role == "nobody" and not expected.open:

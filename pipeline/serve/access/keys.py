@@ -219,7 +219,7 @@ def _check(name: str, role: str, merchants: tuple[str, ...], hosts: tuple[str, .
     if wanted is None and (merchants or hosts):
         limited = " and ".join(sorted(LIMITED))
         raise InputError(
-            f"the role {role} sees every broadcast and is not limited",
+            f"the role {role} is not limited to broadcasts of a merchant or host",
             hint=f"only the roles {limited} are",
         )
     if wanted is not None and (not all(wanted[0]) or not wanted[0] or wanted[1]):

@@ -8,25 +8,29 @@ from pipeline.errors import NotAllowed
 from pipeline.index.nodes import Keyword, Node
 from pipeline.model import Broadcast
 
-Role = Literal["arbitrator", "agent", "merchant", "host", "operator", "auditor", "admin"]
+Role = Literal["arbitrator", "agent", "merchant", "host", "party", "operator", "auditor", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
-Right = Literal["read", "orders", "review", "operate", "audit"]
+Right = Literal["read", "orders", "review", "cases", "disclose", "operate", "audit"]
 """``read``: search, broadcasts, moments, clips. ``orders``: answers to orders. ``review``: the
-queue and its decisions. ``operate``: state of the system, no content. ``audit``: who saw what."""
+queue and its decisions. ``cases``: what cases disclose. ``disclose``: every case, and what is done
+with it. ``operate``: state of the system, no content. ``audit``: who saw what."""
 
 RIGHTS: dict[str, frozenset[Right]] = {
-    "arbitrator": frozenset({"read", "orders", "review"}),
-    "agent": frozenset({"read", "orders"}),
-    "merchant": frozenset({"read"}),
-    "host": frozenset({"read"}),
+    "arbitrator": frozenset({"read", "orders", "review", "cases", "disclose"}),
+    "agent": frozenset({"read", "orders", "cases"}),
+    "merchant": frozenset({"read", "cases"}),
+    "host": frozenset({"read", "cases"}),
+    "party": frozenset({"cases"}),
     "operator": frozenset({"operate"}),
-    "auditor": frozenset({"read", "orders", "operate", "audit"}),
+    "auditor": frozenset({"read", "orders", "cases", "operate", "audit"}),
     "admin": frozenset(get_args(Right)),
     "local": frozenset(get_args(Right)),
 }
 """``local`` is whoever sits at this machine while no key was ever made."""
 LIMITED: frozenset[str] = frozenset({"merchant", "host"})
 """Roles that see their own broadcasts only."""
+RECEIVERS: frozenset[str] = LIMITED | {"agent", "party"}
+"""Roles that a case is disclosed to: they see no other. A party has no broadcasts of its own."""
 
 
 class Viewer(NamedTuple):
@@ -46,7 +50,12 @@ class Viewer(NamedTuple):
     @property
     def limited(self) -> bool:
         """Whether some broadcasts are hidden."""
-        return self.role in LIMITED
+        return self.role in LIMITED or self.role == "party"
+
+    @property
+    def every_case(self) -> bool:
+        """Whether cases are open to it that were not disclosed to it."""
+        return self.may("disclose") or self.may("audit")
 
     def may(self, right: Right) -> bool:
         """Whether the role has a right; an unknown role has none."""
