@@ -21,6 +21,8 @@ from pipeline.model import Claim, Dossier
 from pipeline.provenance import VERSION
 from pipeline.runner import Parts
 from pipeline.serve.access.roles import Viewer
+from pipeline.serve.agents_cases import told_case
+from pipeline.serve.case_desk import CaseDesk
 from pipeline.serve.desk import Desk, Office
 
 INSTRUCTIONS = """\
@@ -34,6 +36,7 @@ MOST_HITS, MOST_LINES, NEAR_MS = 50, 40, 15_000
 """A page of hits at most; lines of talk around a moment at most, and how far around."""
 Ident = Annotated[str, Field(max_length=300)]
 Said = TypeVar("Said")
+Room = TypeVar("Room", bound=Desk)
 WhoAsks = Callable[[Context[Any]], Viewer]
 
 
@@ -56,7 +59,7 @@ class _Tools:
         """Add the tools and resources."""
         tools: tuple[Callable[..., Any], ...] = (
             self.search_claims, self.get_moment, self.get_order, self.make_clip,
-            self.make_bundle, self.verify_bundle,
+            self.make_bundle, self.verify_bundle, self.get_case,
         )  # fmt: skip
         for tool in tools:
             server.tool()(tool)
@@ -133,6 +136,12 @@ class _Tools:
         """Check a bundle made here: verdicts, and every check that did not pass."""
         return await self._asked(ctx, lambda desk: _verdicts(desk.parcels.checked(bundle_id)))
 
+    async def get_case(
+        self, ctx: Context[Any], case_id: Ident = "", thing: Annotated[int, Field(ge=0)] = 0
+    ) -> dict[str, Any]:
+        """What cases disclose to you: the list, a case by its id, or one of its things by number."""
+        return await self._asked_at(CaseDesk, ctx, lambda desk: told_case(desk, case_id, thing))
+
     async def get_keyframe(self, ctx: Context[Any], broadcast_id: Ident, number: int) -> Image:
         """A picture kept of the broadcast; numbers stand in get_moment's answer."""
         return Image(
@@ -155,8 +164,13 @@ class _Tools:
         return await self._asked(ctx, lambda desk: desk.keyframe(broadcast_id, wanted))
 
     async def _asked(self, ctx: Context[Any], question: Callable[[Desk], Said]) -> Said:
+        return await self._asked_at(Desk, ctx, question)
+
+    async def _asked_at(
+        self, room: type[Room], ctx: Context[Any], question: Callable[[Room], Said]
+    ) -> Said:
         try:
-            desk = Desk(self._office, self._who(ctx))
+            desk = room(self._office, self._who(ctx))
             return await anyio.to_thread.run_sync(lambda: question(desk))
         except EvidenceError as error:
             raise ToolError(" ".join(p for p in (error.message, error.hint) if p)) from error

@@ -24,7 +24,7 @@ WORDS = [(2000, 7000, "这款行李箱质保五年，坏了直接换新"), (8000
 ORDER = "ORD-26060501"
 TOOLS = {
     "search_claims", "get_moment", "get_order", "make_clip", "make_bundle", "verify_bundle",
-    "get_keyframe",
+    "get_keyframe", "get_case",
 }  # fmt: skip
 
 
@@ -48,6 +48,14 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
     assert evidence("keys", "new", "-w", here).code == 0
     keys = {role: new_key(here, role)["key"] for role in ("agent", "operator")}
     keys["merchant"] = new_key(here, "merchant", "--merchant", "M-OWN")["key"]
+    told = new_key(here, "party")
+    keys["party"] = told["key"]
+    named = ("--order", ORDER, "--span", "other-02:8000-14000")
+    made = evidence("cases", "create", HOSTILE, *named, "--json", "-w", here)
+    assert made.code == 0, made.err
+    last = str(len(made.json["things"]))
+    given_to = ("--thing", last, "--to", told["key_id"], "--why", "for an answer", "-w", here)
+    assert evidence("cases", "disclose", made.json["case_id"], *given_to).code == 0
     with served(here) as address:
         yield Given(here, address, keys)
 
@@ -131,6 +139,26 @@ def test_from_words_to_the_moment_the_clip_and_the_sealed_bundle(given: Given, w
     assert hashlib.sha256(packed.body).hexdigest() == made["zip_sha256"]
     names = zipfile.ZipFile(io.BytesIO(packed.body)).namelist()
     assert any(name.endswith("MANIFEST.json") for name in names)
+
+
+def test_a_case_is_read_as_far_as_it_was_disclosed(given: Given):
+    listed = answer(over_http(given, "party", "get_case"))
+    (row,) = listed["cases"]
+    assert (listed["total"], row["untrusted"]["title"], row["whole"]) == (1, HOSTILE, False)
+    case = answer(over_http(given, "party", "get_case", case_id=row["case_id"]))
+    (thing,) = case["things"]
+    assert (thing["kind"], thing["broadcast_id"]) == ("span", "other-02")
+    shown = answer(
+        over_http(given, "party", "get_case", case_id=row["case_id"], thing=thing["number"])
+    )
+    assert [line["untrusted"] for line in shown["lines"]] == [HOSTILE]
+    assert ask(given.address + thing["clip"], key=given.keys["party"]).status == 200
+    assert over_http(given, "party", "get_case", case_id=row["case_id"], thing=1).is_error
+    assert over_http(given, "party", "search_claims", query="x").is_error
+    for role in ("agent", "merchant"):
+        assert answer(over_http(given, role, "get_case"))["cases"] == []
+        assert over_http(given, role, "get_case", case_id=row["case_id"]).is_error
+    assert over_http(given, "operator", "get_case").is_error
 
 
 def test_an_order_is_answered_and_sealed(given: Given):
