@@ -9,7 +9,7 @@ from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.apart import Outcome, process_apart
+from flows.apart import Outcome, end_all, hang_limit_s, process_apart
 from flows.server import patient_server
 from flows.tasks import RETRIES, RETRY_DELAY_S, is_transient
 from flows.workspaces import opened
@@ -37,13 +37,14 @@ class Row(NamedTuple):
     retry_delay_seconds=RETRY_DELAY_S,
     retry_condition_fn=is_transient,
 )
-def one(workspace: str, place: str, digest: str) -> Row:
+def one(workspace: str, place: str, digest: str, media_bytes: int) -> Row:
     """Process one arrival and enter the outcome in the ledger; a failure is an outcome too.
 
     Only a ledger that cannot be written (the store is away) is tried again here.
     """
     begun = time.monotonic()
-    ended = process_apart(workspace, place)
+    limit_s = hang_limit_s(opened(workspace).settings, media_bytes)
+    ended = process_apart(workspace, place, limit_s=limit_s)
     sheet = Ledger(opened(workspace).store).add(
         digest,
         Try(
@@ -88,11 +89,21 @@ def run_these(workspace: str, chosen: list[Arrival], *, at_once: int) -> list[di
     with runner:
         futures = [
             runner.submit(
-                one, parameters={"workspace": workspace, "place": a.place, "digest": a.digest}
+                one,
+                parameters={
+                    "workspace": workspace,
+                    "place": a.place,
+                    "digest": a.digest,
+                    "media_bytes": a.media_bytes,
+                },
             )
             for a in chosen
         ]
-        rows = [future.result()._asdict() for future in futures]
+        try:
+            rows = [future.result()._asdict() for future in futures]
+        except BaseException:  # told to stop: the threads that wait cannot hear it
+            end_all()
+            raise
     for row in rows:
         print(f"{row['place']}: {row['outcome']} in {row['seconds']} s {row['message']}")
     if rows:
@@ -117,7 +128,7 @@ def waiting_in(app: Application, places: list[str], *, again: bool = False) -> l
 
 def _tell(app: Application, sheet: Sheet, ended: Outcome) -> None:
     """Tell the receivers of webhooks what became of an arrival; a failure is told by `maintain`."""
-    if ended.broadcast_id and app.settings.notify.urls:
+    if ended.broadcast_id and notify.receivers(app):
         print(notify.tell_of(app, app.archive.state(ended.broadcast_id)))
     elif sheet.standing == "quarantined":
         told = notify.Notice(

@@ -107,6 +107,11 @@ class TranscribeSettings(_Part):
     """Longest chunk."""
     numerals: Literal["spoken", "figures"] = "spoken"
     """``spoken``: numbers as words, as they were said; ``figures``: as the model likes."""
+    hang_s: int = Field(default=300, ge=1)
+    """A recogniser that has not answered for so long, and ``hang_pm`` of the sound it was given,
+    is ended as hung; also the longest that loading the model may take."""
+    hang_pm: int = Field(default=10_000, ge=0)
+    """Ten times the length of the sound; raise it for a large model on a slow processor."""
 
 
 class KeyframeSettings(_Part):
@@ -151,6 +156,9 @@ class NotifySettings(_Part):
     """Key of the signatures; set it as ``EVIDENCE_NOTIFY__SECRET`` and never in a file."""
     timeout_s: int = Field(default=10, ge=1)
     """For one message."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Hosts (``host`` or ``host:port``) of webhooks registered at the desk that need be neither HTTPS nor
+    public; all others must be both."""
     coverage_below_pm: int = Field(default=900, ge=0, le=1000)
     """A broadcast of which less was listened to is told as such, per mille."""
 
@@ -316,6 +324,11 @@ class Settings(BaseSettings):
     memory_budget_mb: int = Field(default=0, ge=0)
     """A worker uses at most so many MiB of memory; work that does not fit is done in smaller
     batches or parked. 0: what its control group allows, else no bound."""
+    hang_s: int = Field(default=3600, ge=1)
+    """A broadcast's own process of which nothing is heard for so long, and ``hang_pm`` of the
+    recorded time (told from its size), is ended as hung: a failed try."""
+    hang_pm: int = Field(default=250, ge=0)
+    """A quarter of the recorded time."""
     disk_reserve_mb: int = Field(default=256, ge=0)
     """So many MiB of the disk stay free when something is fetched."""
     viewer_latency_ms: int = 10_000

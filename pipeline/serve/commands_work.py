@@ -58,6 +58,9 @@ def init_command(folder: Path, as_json: bool) -> None:
 @click.option("--broadcast", "broadcast_file", type=_PATH, help="broadcast.json, if not beside it.")
 @click.option("--transcript", type=_PATH, help="Words as JSON, SRT or WebVTT; skips recognition.")
 @click.option("--amend", is_flag=True, help="Keep other content under a known id as a revision.")
+@click.option(
+    "--progress", is_flag=True, help="Say on standard error how far it is, as JSON lines."
+)
 @workspace_option
 @json_option
 def process_command(
@@ -65,6 +68,7 @@ def process_command(
     broadcast_file: Path | None,
     transcript: Path | None,
     amend: bool,
+    progress: bool,
     workspace: Path | None,
     as_json: bool,
 ) -> None:
@@ -74,19 +78,25 @@ def process_command(
 
     \b
     JSON fields: broadcast_id, revision, release, duration_ms, outputs, coverage, warnings, seconds.
+    Lines of --progress: stage, done_ms, total_ms; or waiting, with what is waited for.
     """
     import time
 
     from pipeline.runner import Request
-    from pipeline.serve.progress import stage_bars
+    from pipeline.serve.progress import line, progress_lines, stage_bars
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import clean, note, say
 
     begun = time.monotonic()
     works = service(workspace)
     request = Request(recordings, broadcast_file, transcript, amend)
-    with stage_bars() as bars:
-        state = works.process(request, progress=bars, tell=note)
+    if progress:
+        state = works.process(
+            request, progress=progress_lines(), tell=lambda text: line(waiting=text)
+        )
+    else:
+        with stage_bars() as bars:
+            state = works.process(request, progress=bars, tell=note)
     shown = works.summary(state) | {"seconds": round(time.monotonic() - begun, 2)}
     if as_json:
         say(dump(shown))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -47,6 +49,29 @@ def stage_bars() -> Iterator[Progress | None]:
             bars.update(tasks[stage], completed=done, total=max(1, total), rate=words)
 
         yield report
+
+
+def progress_lines(every_s: float = 1.0) -> Progress:
+    """JSON lines on standard error for whoever started this process: a sign of life that advances."""
+    told: dict[str, int] = {}
+    said_s = -every_s
+
+    def report(stage: str, done: int, total: int) -> None:
+        nonlocal said_s
+        now_s = time.monotonic()
+        if done <= told.get(stage, -1) or (now_s - said_s < every_s and done < total):
+            return
+        told[stage], said_s = done, now_s
+        line(stage=stage, done_ms=done, total_ms=total)
+
+    return report
+
+
+def line(**fields: object) -> None:
+    """One of those lines."""
+    from pipeline.serve.render import note
+
+    note(json.dumps(fields, ensure_ascii=False))
 
 
 @contextmanager

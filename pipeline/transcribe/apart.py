@@ -1,8 +1,8 @@
 """Recognition in a process of its own, so that a chunk that breaks it costs that chunk alone.
 
 The process that listens loads the model once and answers over its pipes. What ends it (a crash of
-the engine, the kernel short of memory) or passes its memory limit is a failure of the chunks it had in
-hand; the next request starts another. Who asks tries fewer at once, then leaves the chunk out with its
+the engine, the kernel short of memory), passes its memory limit or leaves it without an answer for
+too long is a failure of the chunks it had in hand; the next request starts another. Who asks tries fewer at once, then leaves the chunk out with its
 reason (:mod:`pipeline.transcribe.run`). When whoever asked is gone, it ends as well.
 """
 
@@ -26,7 +26,7 @@ from pipeline.memory import MIB, PARENT_MIB, fitting
 from pipeline.ports import Heard
 from pipeline.settings import TranscribeSettings
 from pipeline.transcribe.models import ModelFiles
-from pipeline.transcribe.whisper import WhisperTranscriber
+from pipeline.transcribe.whisper import SAMPLE_RATE_HZ, WhisperTranscriber
 
 if TYPE_CHECKING:
     from pipeline.ports import Audio
@@ -78,11 +78,9 @@ class ApartTranscriber:
         """
         if not chunks:
             return []
-        child = self._child or self._started()
-        try:
-            kind, found = _ask(child, (list(chunks), language, retry))
-        except (EOFError, OSError, pickle.UnpicklingError):
-            kind, found = "ended", self._end()
+        self._child = self._child or self._started()
+        sound_s = sum(len(chunk) for chunk in chunks) / SAMPLE_RATE_HZ
+        kind, found = self._asked(self._child, (list(chunks), language, retry), sound_s)
         if kind == "heard":
             self._in_a_row = 0
             heard: list[list[Heard]] = found
@@ -101,10 +99,7 @@ class ApartTranscriber:
         settings = self._settings.model_copy(update={"batch_chunks": batch})
         limit = max(0, self._budget - PARENT_MIB * MIB)
         self._child = subprocess.Popen(_PROGRAM, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        try:
-            kind, found = _ask(self._child, (self._files, settings, limit))
-        except (EOFError, OSError, pickle.UnpicklingError):
-            kind, found = "ended", self._end()
+        kind, found = self._asked(self._child, (self._files, settings, limit), 0)
         if kind == "error":
             self._end()
             raise found
@@ -112,6 +107,27 @@ class ApartTranscriber:
             self._end()
             raise MemoryShort(f"the model could not be loaded: {found}", hint=_HINT)
         return self._child
+
+    def _asked(self, child: subprocess.Popen[bytes], what: Any, sound_s: float) -> tuple[str, Any]:
+        """Its answer; ``ended`` with the reason where it gave none, or none in time."""
+        limit_s = self._settings.hang_s + sound_s * self._settings.hang_pm / 1000
+        hung = threading.Event()
+
+        def give_up() -> None:
+            hung.set()
+            child.kill()  # the end of its pipes is the end of the waiting
+
+        timer = threading.Timer(limit_s, give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            return _ask(child, what)
+        except (EOFError, OSError, pickle.UnpicklingError):
+            why = self._end()
+        finally:
+            timer.cancel()
+        silent = f"the recogniser gave no answer for {limit_s:.0f} s and was ended"
+        return "ended", silent if hung.is_set() else why
 
     def _broken(self, kind: str, why: str | EvidenceError, count: int) -> EvidenceError:
         """What is told of a failure: these chunks, or, after many in a row, the machine."""

@@ -14,7 +14,7 @@ import numpy as np
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from pipeline.errors import MemoryShort
+from pipeline.errors import MemoryShort, TranscriptionFailed
 from pipeline.media.audio import audio_blocks
 from pipeline.media.source import open_source
 from pipeline.memory import CHUNK_MIB, LISTENER_MIB, MIB, PARENT_MIB, fitting
@@ -92,6 +92,23 @@ def test_a_recogniser_that_is_killed_costs_no_word(
     assert again == undisturbed
     assert not child.is_running()
     transcriber.rest()
+
+
+def test_a_recogniser_that_hangs_is_ended_and_costs_no_word(
+    files: ModelFiles, chunks: list[Chunk], tmp_path: Path
+) -> None:
+    settings = TranscribeSettings(batch_chunks=4, hang_s=15, hang_pm=0)
+    transcriber = ApartTranscriber(files, settings)
+    undisturbed = heard(Listening(HERE, transcriber, settings, tmp_path / "a"), chunks)
+    (child,) = recognisers()
+    child.suspend()  # it lives and answers nothing
+    again = heard(Listening(HERE, transcriber, settings, tmp_path / "b"), chunks)
+    assert again == undisturbed
+    assert not child.is_running()
+    recognisers()[0].suspend()
+    with pytest.raises(TranscriptionFailed, match="no answer for 15 s"):
+        transcriber.transcribe([chunks[0].samples], language="zh")
+    assert not recognisers()
 
 
 def test_a_recogniser_whose_memory_ends_in_a_batch_hears_the_chunks_one_by_one(

@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -150,16 +151,48 @@ def test_a_recording_that_crashes_its_process_is_set_aside_and_the_others_go_on(
     assert evidence(*backfill, **prefect).json == []
 
 
-def crash(place: str, stop: threading.Event) -> None:
-    """Send every process that works on a place the signal of a crashed decoder."""
+def test_a_recording_on_which_its_process_hangs_is_set_aside_and_the_others_go_on(
+    recording: Path, prefect: dict[str, str], tmp_path: Path
+):
+    place, here = tmp_path / "in", workspace(tmp_path / "w")
+    hanging = short_broadcast(place / "a-hanging", seconds=8, example="zh02")
+    short_broadcast(place / "b-good", seconds=8)
+    (here / "evidence.toml").write_text("hang_s = 40\nhang_pm = 0\n[keyframes]\nocr = false\n")
+    stop = threading.Event()
+    stopper = threading.Thread(target=crash, args=(str(hanging), stop, signal.SIGSTOP))
+    stopper.start()
+    backfill = ("flows", "backfill", place, "-w", here, "--json", "--at-once", "2")
+    try:
+        runs = [evidence(*backfill, **prefect) for _ in range(3)]
+        assert not list(working_on(str(hanging)))
+    finally:
+        stop.set()
+        stopper.join()
+    outcomes = [[row["outcome"] for row in ran.json] for ran in runs]
+    assert outcomes == [["failed", "done"], ["failed"], ["quarantined"]]
+    assert "nothing was heard of its process for 40 s" in runs[2].json[0]["message"]
+    (work,) = evidence("status", "-w", here, "--json").json["work"]
+    assert (work["standing"], work["error"], work["tries"]) == ("quarantined", "hung", 3)
+    assert evidence(*backfill, **prefect).json == []
+
+
+def crash(place: str, stop: threading.Event, number: signal.Signals = signal.SIGSEGV) -> None:
+    """Send every process that works on a place the signal of a crashed decoder, or another."""
     while not stop.wait(0.2):
-        for folder in Path("/proc").iterdir():
-            try:
-                words = (folder / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if b"process" in words and place.encode() in words:
-                os.kill(int(folder.name), signal.SIGSEGV)
+        for process in working_on(place):
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
+
+
+def working_on(place: str) -> Iterator[int]:
+    """Processes that process a place."""
+    for folder in Path("/proc").iterdir():
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"process" in words and place.encode() in words:
+            yield int(folder.name)
 
 
 def test_a_full_disk_is_named_and_the_run_continues_when_there_is_room(
