@@ -1,5 +1,7 @@
 """Webhooks: a broadcast can be searched, was set aside, or was heard with too many gaps.
 
+Receivers are the addresses of the settings, and those registered at the desk (``hooks.py``).
+
 Messages are signed as the Standard Webhooks specification says (``webhook-id``,
 ``webhook-timestamp``, ``webhook-signature: v1,<base64 of HMAC-SHA256 over id.timestamp.body>``).
 The id is a hash of the event, so that it is the same however often the message is sent: the
@@ -15,20 +17,22 @@ import http.client
 import json
 import time
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pipeline import runner
 from pipeline.archive import State, parsed
 from pipeline.bootstrap import Application
-from pipeline.errors import ConfigError, EvidenceError, NoticeFailed
+from pipeline.errors import ConfigError, EvidenceError, InputError, NoticeFailed
+from pipeline.hooks import Hook, HookBook
 from pipeline.model import Frozen
 from pipeline.provenance import VERSION, canonical_bytes, content_id, sha256_hex
-from pipeline.settings import NotifySettings
 from pipeline.timeline import Span
 from pipeline.transcribe.coverage import coverage
 
-Kind = Literal["broadcast.searchable", "broadcast.low_coverage", "arrival.quarantined"]
+Kind = Literal[
+    "broadcast.searchable", "broadcast.low_coverage", "arrival.quarantined", "webhook.test"
+]
 _PAUSES_S = (1.0, 4.0, 16.0)
 """Between the tries of one sending; afterwards `maintain` tries again."""
 
@@ -55,6 +59,26 @@ class Notice(Frozen):
     def notice_id(self) -> str:
         """The same for the same event: the receiver's idempotency key."""
         return f"msg_{content_id(self.model_dump(mode='json'))[:32]}"
+
+
+class Receiver(NamedTuple):
+    """Someone who is told."""
+
+    url: str
+    secret: bytes
+    types: tuple[str, ...] = ()
+    """What it is told; empty: everything."""
+    hook: Hook | None = None
+    """Where it was registered at the desk; null for one of the settings."""
+
+    @property
+    def to(self) -> str:
+        """Names it in the store."""
+        return sha256_hex(self.url.encode())
+
+    def wants(self, notice: Notice) -> bool:
+        """Whether it is told of such events."""
+        return not self.types or notice.type in self.types
 
 
 class Delivery(Frozen):
@@ -93,9 +117,24 @@ def tell(
     """
     delivered = 0
     for notice in notices:
-        for url in app.settings.notify.urls:
-            delivered += _once(app, notice, url, sleep)
+        for receiver in receivers(app):
+            if receiver.wants(notice):
+                delivered += _once(app, notice, receiver, sleep)
     return delivered
+
+
+def receivers(app: Application) -> list[Receiver]:
+    """Everyone who is told: the addresses of the settings, then those registered at the desk."""
+    secret = app.settings.notify.secret.get_secret_value().encode()
+    found = {url: Receiver(url, secret) for url in app.settings.notify.urls}
+    for hook in book_of(app).every():
+        found.setdefault(hook.url, Receiver(hook.url, hook.key, hook.types, hook))
+    return list(found.values())
+
+
+def book_of(app: Application) -> HookBook:
+    """The receivers registered at the desk."""
+    return HookBook(app.keys, allowed_hosts=app.settings.notify.allowed_hosts)
 
 
 def send_again(app: Application) -> int:
@@ -105,28 +144,31 @@ def send_again(app: Application) -> int:
         NoticeFailed: an address still does not take them.
     """
     delivered = failed = 0
-    urls = {sha256_hex(url.encode()): url for url in app.settings.notify.urls}
+    known = {receiver.to: receiver for receiver in receivers(app)}
     for waiting in _waiting(app):
-        url = urls.get(waiting.to)
-        if url is not None:
-            done = _once(app, waiting.notice, url, lambda _: None)
+        receiver = known.get(waiting.to)
+        if receiver is not None:
+            done = _once(app, waiting.notice, receiver, lambda _: None)
             delivered, failed = delivered + done, failed + (not done)
     if failed:
         raise NoticeFailed(
-            f"{failed} notices could not be delivered", hint="look at the receiver of notify.urls"
+            f"{failed} notices could not be delivered",
+            hint="look at the receivers: notify.urls, and `evidence webhooks list`",
         )
     return delivered
 
 
-def _once(app: Application, notice: Notice, url: str, sleep: Callable[[float], None]) -> bool:
-    """Send to one address unless that is done; whether it is delivered now."""
-    to = sha256_hex(url.encode())
+def _once(
+    app: Application, notice: Notice, receiver: Receiver, sleep: Callable[[float], None]
+) -> bool:
+    """Send to one receiver unless that is done; whether it is delivered now."""
+    to = receiver.to
     done, open_ = _keys(notice, to)
     if app.store.stat(done) is not None:
         return False
     status = 0
     for pause_s in (*_PAUSES_S, None):
-        status = post(notice, url, app.settings.notify)
+        status = post(app, notice, receiver)
         if 200 <= status < 300 or pause_s is None:
             break
         sleep(pause_s)
@@ -159,16 +201,15 @@ def signature(secret: bytes, *, notice_id: str, timestamp_s: int, body: bytes) -
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
-def post(notice: Notice, url: str, settings: NotifySettings) -> int:
+def post(app: Application, notice: Notice, receiver: Receiver) -> int:
     """Send one message once; the status, 0 without an answer. Redirects are not followed.
 
     Raises:
         ConfigError: the address or the secret cannot be used.
     """
-    parts = urlsplit(url)
+    parts, secret = urlsplit(receiver.url), receiver.secret
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError("notify.urls: not an http:// or https:// address", hint="correct it")
-    secret = settings.secret.get_secret_value().encode()
     if not secret:
         raise ConfigError(
             "notify.secret is not set", hint="set EVIDENCE_NOTIFY__SECRET; the receiver checks it"
@@ -182,8 +223,10 @@ def post(notice: Notice, url: str, settings: NotifySettings) -> int:
         "webhook-timestamp": str(now_s),
         "webhook-signature": signature(secret, notice_id=name, timestamp_s=now_s, body=body),
     }
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    line = kind(parts.hostname, parts.port, timeout=settings.timeout_s)
+    try:
+        line = _line(app, receiver)
+    except InputError:  # a registered name that leads to no public address now
+        return 0
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         line.request("POST", target, body, headers)
@@ -194,9 +237,19 @@ def post(notice: Notice, url: str, settings: NotifySettings) -> int:
         line.close()
 
 
+def _line(app: Application, receiver: Receiver) -> http.client.HTTPConnection:
+    """A connection: to a registered receiver only where its address may be told."""
+    timeout_s = app.settings.notify.timeout_s
+    if receiver.hook is not None:
+        return book_of(app).line(receiver.hook, timeout_s=timeout_s)
+    parts = urlsplit(receiver.url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    return kind(parts.hostname or "", parts.port, timeout=timeout_s)
+
+
 def tell_of(app: Application, state: State) -> str:
     """Tell of a finished broadcast; why it could not be told, empty where it was."""
-    return safely(app, about(app, state)) if app.settings.notify.urls else ""
+    return safely(app, about(app, state)) if receivers(app) else ""
 
 
 def safely(app: Application, notices: list[Notice]) -> str:

@@ -1229,3 +1229,50 @@ class WallTime(TypedDict):
     """Which clock says so."""
     uncertainty_ms: int
     """± milliseconds."""
+
+
+class WebhookMade(TypedDict):
+    """A receiver that was registered just now."""
+
+    hook_id: str
+    """Names it."""
+    made_by: str
+    """By whom."""
+    made_utc_ms: int
+    """When it was registered."""
+    name: str
+    """What it is for."""
+    origin: str
+    """Its address without path and query, which may be secret."""
+    secret: str
+    """Key of its signatures (Standard Webhooks), shown this once."""
+    types: list[str]
+    """Events that it is told; empty: all."""
+
+
+class WebhookRow(TypedDict):
+    """A registered receiver."""
+
+    hook_id: str
+    """Names it."""
+    made_by: str
+    """By whom."""
+    made_utc_ms: int
+    """When it was registered."""
+    name: str
+    """What it is for."""
+    origin: str
+    """Its address without path and query, which may be secret."""
+    types: list[str]
+    """Events that it is told; empty: all."""
+
+
+class WebhookTried(TypedDict):
+    """What became of a message sent to try a receiver."""
+
+    delivered: bool
+    """Whether it took the message."""
+    hook_id: str
+    """Which."""
+    status: int
+    """HTTP status of its answer; 0 where there was none."""

@@ -46,6 +46,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "mcp": ("commands_mcp", "Answer an AI agent (Model Context Protocol)."),
     "review": ("commands_review", "Hear doubtful claims and decide them."),
     "access": ("commands_access", "Give, list and take back access to the desk."),
+    "webhooks": ("commands_webhooks", "Register who is told of broadcasts."),
     "rules": ("commands_rules", "List, test, try and explain the rules."),
     "plan": ("commands_plan", "Say what a run over many broadcasts would do."),
     "flows": ("commands_flows", "Run broadcasts as Prefect flows: one, many, or as they land."),

@@ -42,6 +42,7 @@ from pipeline.serve import (
     http_replay,
     http_review,
     http_session,
+    http_webhooks,
 )
 from pipeline.serve.access.door import Door
 from pipeline.serve.access.etags import Etags
@@ -160,6 +161,7 @@ def _described(app: FastAPI) -> FastAPI:
     app.include_router(http_likeness.pages)
     app.include_router(http_ops.router)
     app.include_router(http_ops.pages)
+    app.include_router(http_webhooks.router)
     app.include_router(http_oidc.router)
     app.include_router(http_replay.router)
     app.include_router(http_replay.pages)

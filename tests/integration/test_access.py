@@ -34,7 +34,7 @@ REVIEWERS = {"arbitrator", "admin"}
 UNLIMITED = READERS - {"merchant", "host"}
 TOLD = READERS | {"party"}
 """Who may see what cases disclose."""
-NO_CASE = "0" * 16
+NO_CASE, NO_HOOK = "0" * 16, "0" * 12
 
 
 class Given(NamedTuple):
@@ -242,6 +242,14 @@ ROUTES: dict[str, Expected] = {
     "GET /api/v1/cases/{case_id}/things/{thing}/clip.{kind}": Expected(
         ("/api/v1/cases/{k}/things/2/clip.mp4",), TOLD
     ),
+    "GET /api/v1/webhooks": Expected(("/api/v1/webhooks",), {"admin"}),
+    "POST /api/v1/webhooks": Expected(("/api/v1/webhooks",), {"admin"}, status=400),
+    "DELETE /api/v1/webhooks/{hook_id}": Expected(
+        (f"/api/v1/webhooks/{NO_HOOK}",), {"admin"}, status=404
+    ),
+    "POST /api/v1/webhooks/{hook_id}/test": Expected(
+        (f"/api/v1/webhooks/{NO_HOOK}/test",), {"admin"}, status=404
+    ),
     "GET /status": Expected(("/status",), {"operator", "auditor", "admin"}),
     "GET /api/v1/search": Expected(("/api/v1/search?q=五年",), READERS),
     "GET /api/v1/broadcasts": Expected(("/api/v1/broadcasts",), READERS | {"operator"}),
@@ -321,6 +329,7 @@ def sent_to(path: str, role: str, claim_id: str) -> dict[str, Any]:
         "/disclosures": {"to": ["0" * 12], "things": [1], "why": "for an answer"},
         "/withdrawal": {"why": "for an answer"},
         "/closing": {"why": "for an answer"},
+        "/webhooks": {"name": "x", "url": "https://127.0.0.1/"},
         "/reviews": {"step": "heard", "heard": "x"},
     }
     return next((body for end, body in bodies.items() if path.endswith(end)), {})

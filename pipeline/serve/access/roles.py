@@ -10,10 +10,11 @@ from pipeline.model import Broadcast
 
 Role = Literal["arbitrator", "agent", "merchant", "host", "party", "operator", "auditor", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
-Right = Literal["read", "orders", "review", "cases", "disclose", "operate", "audit"]
+Right = Literal["read", "orders", "review", "cases", "disclose", "operate", "audit", "manage"]
 """``read``: search, broadcasts, moments, clips. ``orders``: answers to orders. ``review``: the
 queue and its decisions. ``cases``: what cases disclose. ``disclose``: every case, and what is done
-with it. ``operate``: state of the system, no content. ``audit``: who saw what."""
+with it. ``operate``: state of the system, no content. ``audit``: who saw what.
+``manage``: who is told by webhooks."""
 
 RIGHTS: dict[str, frozenset[Right]] = {
     "arbitrator": frozenset({"read", "orders", "review", "cases", "disclose"}),
