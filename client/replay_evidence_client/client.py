@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, cast
@@ -13,16 +13,26 @@ from .errors import Archived, NotFound
 from .records import (
     BroadcastRow,
     BundleMade,
+    CardLink,
+    CaseRow,
+    CaseShown,
     Claim,
     ClipMade,
     Correction,
     Hit,
+    Likeness,
+    Operations,
+    Party,
     ReviewedAnswer,
     ReviewedDossier,
     ReviewRecord,
     ReviewSheet,
     SkuReport,
+    ThingShown,
     Transcript,
+    WebhookMade,
+    WebhookRow,
+    WebhookTried,
 )
 from .wire import Wire, sleeping
 
@@ -120,6 +130,14 @@ class Client:
         """The answer to an order's dispute: *found*, *not said* or *cannot say*."""
         return cast(ReviewedDossier, self._get(f"/orders/{_part(order_id)}"))
 
+    def likeness(self, order_id: str, photo: bytes) -> Likeness:
+        """The pictures kept while an order's product was shown that are most like a buyer's photo.
+
+        ``photo`` is a JPEG or PNG, and is not kept. Likeness, never proof.
+        """
+        path = f"/api/v1/orders/{_part(order_id)}/likeness"
+        return cast(Likeness, self._wire.asked("POST", path, file=photo)[1])
+
     # --- clips and bundles ----------------------------------------------------------------
 
     def make_clip(
@@ -149,11 +167,8 @@ class Client:
 
     def fetch_clip(self, made: ClipMade, to: Path, *, kind: Kind = "mp4") -> Path:
         """A file of a clip, streamed to ``to``, continued where a try broke off, then checked."""
-        digests = [d for name, d in made["info"]["files"].items() if name.endswith(f".{kind}")]
-        if not digests:
-            raise NotFound(f"this clip has no {kind}", code="not_found")
         path = f"/api/v1/clips/{_part(made['clip_id'])}/clip.{kind}"
-        return self._wire.fetched(path, to, sha256=digests[0])
+        return self._wire.fetched(path, to, sha256=_digest_of(made, kind))
 
     def make_bundle(self, claim_id: str = "", *, order_id: str = "", once: str = "") -> BundleMade:
         """Seal the evidence of a claim or of an order's answer; ``once`` as in ``make_clip``.
@@ -176,6 +191,105 @@ class Client:
         """The zip, streamed to ``to``, continued where a try broke off, then checked."""
         path = f"/api/v1/bundles/{_part(made['bundle']['bundle_id'])}/bundle.zip"
         return self._wire.fetched(path, to, sha256=made["bundle"]["zip_sha256"])
+
+    def card(self, claim_id: str) -> CardLink:
+        """A link to a claim's card, to be framed in a page of yours within ten minutes."""
+        return cast(
+            CardLink, self._wire.asked("POST", "/api/v1/embeds", body={"claim_id": claim_id})[1]
+        )
+
+    # --- cases ----------------------------------------------------------------------------
+
+    def cases(self) -> Iterator[CaseRow]:
+        """The cases that the key may see: for a party those of which something is disclosed to it."""
+        return cast(Iterator[CaseRow], self._pages("/cases"))
+
+    def case(self, case_id: str) -> CaseShown:
+        """A case, as far as the key may see it."""
+        return cast(CaseShown, self._get(f"/cases/{_part(case_id)}"))
+
+    def open_case(
+        self,
+        title: str,
+        *,
+        orders: Sequence[str] = (),
+        claims: Sequence[str] = (),
+        broadcasts: Sequence[str] = (),
+        spans: Sequence[tuple[str, int, int]] = (),
+        parties: Sequence[Party] = (),
+        once: str = "",
+    ) -> CaseShown:
+        """Open a case; ``spans`` are ``(broadcast_id, start_ms, end_ms)``, ``once`` as in ``make_clip``.
+
+        The title stays for ever: no names of persons.
+        """
+        wanted = _things(orders, claims, broadcasts, spans)
+        wanted |= {"title": title, "parties": list(parties)}
+        return cast(CaseShown, self._made("/cases", wanted, once))
+
+    def add_to_case(
+        self,
+        case_id: str,
+        *,
+        orders: Sequence[str] = (),
+        claims: Sequence[str] = (),
+        broadcasts: Sequence[str] = (),
+        spans: Sequence[tuple[str, int, int]] = (),
+    ) -> CaseShown:
+        """Let more belong to a case; by that it is disclosed to nobody."""
+        return self._stepped(case_id, "things", _things(orders, claims, broadcasts, spans))
+
+    def disclose(
+        self, case_id: str, *, to: Sequence[str], things: Sequence[int], why: str
+    ) -> CaseShown:
+        """Let keys (by their ids) see things of a case, by their numbers."""
+        wanted = {"to": list(to), "things": list(things), "why": why}
+        return self._stepped(case_id, "disclosures", wanted)
+
+    def withdraw(self, case_id: str, disclosure: int, *, why: str) -> CaseShown:
+        """End a disclosure, by its number."""
+        return self._stepped(case_id, f"disclosures/{disclosure}/withdrawal", {"why": why})
+
+    def close_case(self, case_id: str, *, why: str) -> CaseShown:
+        """Close a case: it stays, and all of its disclosures end."""
+        return self._stepped(case_id, "closing", {"why": why})
+
+    def thing(self, case_id: str, number: int) -> ThingShown:
+        """A thing of a case: the claim, the order's answer, the words of the span or broadcast."""
+        return cast(ThingShown, self._get(f"/cases/{_part(case_id)}/things/{number}"))
+
+    def fetch_thing(self, case_id: str, number: int, to: Path, *, kind: Kind = "mp4") -> Path:
+        """A file of the clip of a claim or span of a case, fetched as by ``fetch_clip``.
+
+        Raises:
+            Archived: the recording is not at hand now.
+        """
+        path = f"/api/v1/cases/{_part(case_id)}/things/{number}/clip"
+        status, made = self._wire.asked("GET", path)
+        if status == 202:
+            raise Archived(made)
+        return self._wire.fetched(f"{path}.{kind}", to, sha256=_digest_of(made, kind))
+
+    # --- webhooks -------------------------------------------------------------------------
+
+    def webhooks(self) -> Iterator[WebhookRow]:
+        """The registered receivers, without their secrets; for keys of admins, as all of these."""
+        return cast(Iterator[WebhookRow], self._pages("/webhooks"))
+
+    def register_webhook(self, name: str, url: str, *, types: Sequence[str] = ()) -> WebhookMade:
+        """Register a receiver; keep its ``secret``, which is not shown again."""
+        wanted = {"name": name, "url": url, "types": list(types)}
+        said = self._wire.asked("POST", "/api/v1/webhooks", body=wanted, again=False)
+        return cast(WebhookMade, said[1])
+
+    def try_webhook(self, hook_id: str) -> WebhookTried:
+        """Send a receiver one message, and say how it answered."""
+        path = f"/api/v1/webhooks/{_part(hook_id)}/test"
+        return cast(WebhookTried, self._wire.asked("POST", path, again=False)[1])
+
+    def remove_webhook(self, hook_id: str) -> None:
+        """Remove a receiver and its secret."""
+        self._wire.asked("DELETE", f"/api/v1/webhooks/{_part(hook_id)}", again=False)
 
     # --- review and the system ------------------------------------------------------------
 
@@ -208,6 +322,10 @@ class Client:
         """What is here, what is unfinished, free disk; for keys that operate the desk."""
         return cast(dict[str, Any], self._get("/status"))
 
+    def operations(self) -> Operations:
+        """Backlog, coverage, what was set aside and why; for keys that operate the desk."""
+        return cast(Operations, self._get("/operations"))
+
     # --- the parts of it ------------------------------------------------------------------
 
     def _get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
@@ -236,6 +354,30 @@ class Client:
         """A step stays for ever, so it is not sent twice unless the first did nothing."""
         path = f"/api/v1/claims/{_part(claim_id)}/reviews"
         return cast(ReviewRecord, self._wire.asked("POST", path, body=step, again=False)[1])
+
+    def _stepped(self, case_id: str, step: str, wanted: Mapping[str, Any]) -> CaseShown:
+        """A step of a case stays as well."""
+        path = f"/api/v1/cases/{_part(case_id)}/{step}"
+        return cast(CaseShown, self._wire.asked("POST", path, body=wanted, again=False)[1])
+
+
+def _things(
+    orders: Sequence[str],
+    claims: Sequence[str],
+    broadcasts: Sequence[str],
+    spans: Sequence[tuple[str, int, int]],
+) -> dict[str, Any]:
+    named = [{"broadcast_id": b, "start_ms": start, "end_ms": end} for b, start, end in spans]
+    ids = {"orders": list(orders), "claims": list(claims), "broadcasts": list(broadcasts)}
+    return ids | {"spans": named}
+
+
+def _digest_of(made: ClipMade, kind: Kind) -> str:
+    """The hash that the desk gives for a file of a clip."""
+    digests = [d for name, d in made["info"]["files"].items() if name.endswith(f".{kind}")]
+    if not digests:
+        raise NotFound(f"this clip has no {kind}", code="not_found")
+    return digests[0]
 
 
 def _part(name: str) -> str:

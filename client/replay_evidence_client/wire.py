@@ -51,10 +51,11 @@ class Wire:
         *,
         params: Mapping[str, Any] | None = None,
         body: Any = None,
+        file: bytes | None = None,
         once: str = "",
         again: bool = True,
     ) -> tuple[int, Any]:
-        """The status and the JSON of an answer.
+        """The status and the JSON of an answer; ``file`` is sent as it is, ``body`` as JSON.
 
         ``once`` is the request's Idempotency-Key. ``again`` says that it may be sent twice;
         without it only a refusal that did nothing (429) is tried again.
@@ -62,7 +63,9 @@ class Wire:
         headers = {"Idempotency-Key": once} if once else {}
 
         def sent() -> httpx.Response:
-            return self._http.request(method, path, params=params, json=body, headers=headers)
+            return self._http.request(
+                method, path, params=params, json=body, content=file, headers=headers
+            )
 
         answer = self._persisted(sent, again=again)
         if not answer.is_success:

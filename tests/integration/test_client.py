@@ -25,8 +25,9 @@ from replay_evidence_client import (
 
 from pipeline.provenance import sha256_file
 from tests.command import ROOT, evidence, short_broadcast, workspace
-from tests.desks import new_key, served
+from tests.desks import ask, new_key, served
 from tests.faults import Answer, Change, FaultProxy, Half, Lost, Reply, Reset
+from tests.unit.test_notify import Receiver, receiver
 
 WORDS = (
     '{"language": "zh", "segments": ['
@@ -40,6 +41,10 @@ class Given(NamedTuple):
     proxy: FaultProxy
     keys: dict[str, str]
     waited: list[float]
+    party: str
+    """The id of a party's key."""
+    hook: Receiver
+    """A receiver of webhooks."""
 
     def client(self, role: str = "admin", **more: Any) -> Client:
         key = more.pop("key", self.keys.get(role, ""))
@@ -55,9 +60,15 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
     assert done.code == 0, done.err
     assert evidence("orders", "import", folder / "orders.jsonl", "-w", here).code == 0
     assert evidence("keys", "new", "-w", here).code == 0
-    keys = {role: new_key(here, role)["key"] for role in ("admin", "agent", "operator")}
-    with served(here) as address, FaultProxy(address) as proxy:
-        yield Given(proxy, keys, [])
+    made = {role: new_key(here, role) for role in ("admin", "agent", "operator", "party")}
+    keys = {role: key["key"] for role, key in made.items()}
+    with receiver() as hook:
+        settings = {
+            "EVIDENCE_SERVE__EMBED_ORIGINS": '["https://console.example"]',
+            "EVIDENCE_NOTIFY__ALLOWED_HOSTS": f'["127.0.0.1:{hook.server_address[1]}"]',
+        }
+        with served(here, **settings) as address, FaultProxy(address) as proxy:
+            yield Given(proxy, keys, [], made["party"]["key_id"], hook)
 
 
 @pytest.fixture
@@ -170,6 +181,78 @@ def test_a_review_goes_step_by_step_and_no_step_is_sent_twice(given: Given):
         layer = desk.reviews(claim_id)["layer"]
         assert layer is not None
         assert (layer["verdict"], layer["heard"]) == ("rejected", "质保五年")
+
+
+def test_a_case_is_opened_once_and_its_party_reads_it_until_it_ends(given: Given, tmp_path: Path):
+    with given.client() as desk, given.client("party") as party:
+        claim_id = next(iter(desk.claims(BROADCAST)))["claim_id"]
+        given.proxy.fail(Lost(), method="POST", path="/cases")
+        made = desk.open_case(
+            "a dispute", claims=[claim_id], parties=[{"role": "buyer", "key_id": ""}]
+        )
+        assert [row["case_id"] for row in desk.cases()] == [made["case_id"]]
+        case_id = made["case_id"]
+        wider = desk.add_to_case(case_id, orders=[ORDER], spans=[(BROADCAST, 8000, 14000)])
+        span = wider["things"][-1]["number"]
+        assert list(party.cases()) == []
+        with pytest.raises(NotFound):
+            party.case(case_id)
+        told = desk.disclose(case_id, to=[given.party], things=[1, span], why="for your answer")
+        assert [t["number"] for t in party.case(case_id)["things"]] == [1, span]
+        claim = party.thing(case_id, 1)["claim"]
+        assert claim is not None
+        assert claim["claim_id"] == claim_id
+        assert [line["text"] for line in party.thing(case_id, span)["lines"]] == [
+            "铝镁合金的箱体，不是塑料的"
+        ]
+        given.proxy.fail(Half(0.6), path="clip.mp4", times=1)
+        assert party.fetch_thing(case_id, span, tmp_path / "s.mp4").stat().st_size > 1000
+        with pytest.raises(NotFound):
+            party.fetch_thing(case_id, 2, tmp_path / "no.mp4")
+        with pytest.raises(NotAllowed):
+            party.close_case(case_id, why="not mine")
+        given.proxy.fail(Lost(), method="POST")
+        with pytest.raises(Unreachable):
+            desk.withdraw(case_id, told["disclosures"][0]["number"], why="the wrong party")
+        with pytest.raises(NotFound):
+            party.case(case_id)
+        assert desk.close_case(case_id, why="settled")["closed_why"] == "settled"
+
+
+def test_webhooks_are_managed(given: Given):
+    with given.client() as desk:
+        made = desk.register_webhook("x", given.hook.url, types=["broadcast.searchable"])
+        assert made["secret"].startswith("whsec_")
+        (row,) = desk.webhooks()
+        assert row == {name: value for name, value in made.items() if name != "secret"}
+        assert desk.try_webhook(made["hook_id"])["status"] == 204
+        assert len(given.hook.seen) == 1
+        desk.remove_webhook(made["hook_id"])
+        assert list(desk.webhooks()) == []
+        with pytest.raises(BadRequest):
+            desk.register_webhook("x", "https://127.0.0.1/")
+    with given.client("agent") as desk, pytest.raises(NotAllowed):
+        list(desk.webhooks())
+
+
+def test_cards_likeness_and_operations(given: Given):
+    with given.client() as desk:
+        claim_id = next(iter(desk.claims(BROADCAST)))["claim_id"]
+        card = desk.card(claim_id)
+        assert card["origins"] == ["https://console.example"]
+        assert ask(given.proxy.url + card["url"]).status == 200
+        frames = f"{given.proxy.url}/api/v1/broadcasts/{BROADCAST}/keyframes"
+        photo = ask(f"{frames}/0.jpg", key=given.keys["admin"]).body
+        near = desk.likeness(ORDER, photo)["likest"][0]
+        same = ask(f"{frames}/{near['number']}.jpg", key=given.keys["admin"]).body
+        found = desk.likeness(ORDER, same)
+        assert found["order_id"] == ORDER
+        assert found["photo_sha256"] == found["likest"][0]["image_sha256"]
+        with pytest.raises(BadRequest):
+            desk.likeness(ORDER, b"no picture")
+        assert desk.operations()["broadcasts"] == 1
+    with given.client("agent") as desk, pytest.raises(NotAllowed):
+        desk.operations()
 
 
 def test_refusals_are_told_apart(given: Given):
