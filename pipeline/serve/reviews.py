@@ -96,12 +96,14 @@ class Reviews:
         """Claims that wait for a person: a page of them, the next cursor, how many at most.
 
         ``search`` is the search of whoever asks. Decided claims are passed over; the number
-        counts what the machine sent to review, decided or not.
+        counts what the machine sent to review, decided or not. Each search asks for what is still
+        missing and no more, so that its cursor is the one after the page.
         """
         found: list[Hit] = []
         total = 0
         for _ in range(_MOST_PAGES):
-            answer = search("review:yes", kind="claim", size=size, cursor=cursor, **filters)
+            wanted = size - len(found)
+            answer = search("review:yes", kind="claim", size=wanted, cursor=cursor, **filters)
             decided, cursor, total = self.over_hits(answer), answer.cursor, answer.total
             found += [
                 hit

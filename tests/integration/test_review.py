@@ -219,3 +219,36 @@ def test_the_command_does_the_same(given: Given):
     hits = given.api("search?q=type:warranty").json
     assert given.api(f"claims/{claim_id}/reviews").json["layer"]["by_name"] == "Li Wei"
     assert hits["total"] == 2
+
+
+def test_a_page_of_the_queue_holds_what_was_asked_for_and_all_pages_hold_everything_once(
+    tmp_path: Path,
+):
+    here = workspace(tmp_path / "w")
+    doubts = [f"差不多质保{number}年吧" for number in "二三四五六七八九"]
+    (tmp_path / "words").mkdir()
+    process(here, words(tmp_path / "words", *doubts))
+    key = new_key(here, "arbitrator")["key"]
+    with served(here) as address:
+
+        def api(path: str, body: Any = None) -> Any:
+            sent = None if body is None else json.dumps(body).encode()
+            method = "GET" if body is None else "POST"
+            more = {"method": method, "body": sent, "Content_Type": "application/json"}
+            return ask(f"{address}/api/v1/{path}", key=key, **more).json
+
+        whole = [hit["document"]["claim_id"] for hit in api("review?size=100")["hits"]]
+        assert len(whole) >= len(doubts)
+        for claim_id in (whole[0], whole[2], whole[3]):
+            api(f"claims/{claim_id}/reviews", {"step": "heard", "heard": "x"})
+            api(f"claims/{claim_id}/reviews", {"step": "decided", "verdict": "confirmed"})
+        left = [c for number, c in enumerate(whole) if number not in (0, 2, 3)]
+        for size in (1, 2, 3, 5):
+            pages, cursor = [], ""
+            while not pages or cursor:
+                found = api(f"review?size={size}&cursor={cursor}")
+                pages.append([hit["document"]["claim_id"] for hit in found["hits"]])
+                cursor = found["cursor"]
+            assert [claim_id for page in pages for claim_id in page] == left
+            assert all(len(page) == size for page in pages[:-1])
+            assert len(pages[-1]) <= size
