@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any, NamedTuple
 
@@ -51,18 +51,21 @@ def hang_limit_s(settings: Settings, media_bytes: int) -> float:
     return settings.hang_s + recorded_s * settings.hang_pm / 1000
 
 
-def process_apart(workspace: str, place: str, *, limit_s: float) -> Outcome:
+def process_apart(
+    workspace: str, place: str, *, limit_s: float, tell: Callable[[str], None]
+) -> Outcome:
     """``evidence process`` on one place, as a process that may crash or hang on its own.
 
     Args:
         workspace: Its folder; empty: the worker's own.
         place: What to process.
         limit_s: Without a sign of progress for so long it is ended, and is ``hung``.
+        tell: Hears what it waits for.
     """
     where = ["--workspace", workspace] if workspace else []
     command = [*_PROGRAM, place, *where, "--json", "--progress"]
     with tempfile.TemporaryFile() as out:
-        ended = _run(command, out, limit_s)
+        ended = _run(command, out, limit_s, lambda text: tell(f"{place}: {text}"))
         if ended.code == 0:
             out.seek(0)
             return Outcome(str(json.loads(out.read())["broadcast_id"]), "", "", False)
@@ -82,11 +85,11 @@ def end_all() -> None:
         _kill(child)
 
 
-def _run(command: list[str], out: IO[bytes], limit_s: float) -> _Ended:
+def _run(command: list[str], out: IO[bytes], limit_s: float, tell: Callable[[str], None]) -> _Ended:
     with _started(command, out) as child, selectors.DefaultSelector() as ready:
         assert child.stderr is not None  # noqa: S101
         ready.register(child.stderr, selectors.EVENT_READ)
-        said, heard_s = b"", time.monotonic()
+        said, rest, heard_s = b"", b"", time.monotonic()
         while time.monotonic() - heard_s < limit_s:
             if not ready.select(_LOOK_S):
                 if child.poll() is not None:  # something that it started holds its end open
@@ -96,8 +99,11 @@ def _run(command: list[str], out: IO[bytes], limit_s: float) -> _Ended:
             if not piece:
                 break
             said = (said + piece)[-_KEPT:]
-            if b'{"' in piece:  # what a library prints is no progress
+            *lines, rest = (rest[-_KEPT:] + piece).split(b"\n")
+            for row in filter(None, map(_row, lines)):  # what a library prints is no progress
                 heard_s = time.monotonic()
+                if "waiting" in row:
+                    tell(str(row["waiting"]))
         left_s = max(0.0, limit_s - (time.monotonic() - heard_s))
         with suppress(subprocess.TimeoutExpired):
             child.wait(left_s)
@@ -141,10 +147,13 @@ def _crashed(place: str, number: int) -> Outcome:
 
 def _last(text: str, key: str) -> dict[str, Any]:
     """The last JSON line that has a key."""
-    for line in reversed(text.splitlines()):
-        if line.startswith("{"):
-            with suppress(ValueError):
-                found: dict[str, Any] = json.loads(line)
-                if key in found:
-                    return found
+    rows = (_row(line.encode()) for line in reversed(text.splitlines()))
+    return next((row for row in rows if key in row), {})
+
+
+def _row(line: bytes) -> dict[str, Any]:
+    """A line as JSON; empty where it is anything else."""
+    with suppress(ValueError):
+        found = json.loads(line) if line.startswith(b"{") else {}
+        return found if isinstance(found, dict) else {}
     return {}

@@ -11,7 +11,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.apart import Outcome, end_all, hang_limit_s, process_apart
 from flows.server import patient_server
-from flows.tasks import RETRIES, RETRY_DELAY_S, is_transient
+from flows.tasks import RETRIES, RETRY_DELAY_S, awaited, is_transient
 from flows.workspaces import opened
 from pipeline import notify
 from pipeline.bootstrap import Application
@@ -43,25 +43,28 @@ def one(workspace: str, place: str, digest: str, media_bytes: int) -> Row:
     Only a ledger that cannot be written (the store is away) is tried again here.
     """
     begun = time.monotonic()
-    limit_s = hang_limit_s(opened(workspace).settings, media_bytes)
-    ended = process_apart(workspace, place, limit_s=limit_s)
-    sheet = Ledger(opened(workspace).store).add(
-        digest,
-        Try(
-            place=place,
-            outcome="failed" if ended.error else "done",
-            at_utc_ms=time.time_ns() // 1_000_000,
-            broadcast_id=ended.broadcast_id,
-            error=ended.error,
-            message=ended.message[:4000],
-            transient=ended.transient or ended.error in PARKED,
-        ),
-    )
-    _tell(opened(workspace), sheet, ended)
+    app = opened(workspace)
+    limit_s = hang_limit_s(app.settings, media_bytes)
+    ended = process_apart(workspace, place, limit_s=limit_s, tell=print)
+    tried = _try(place, ended)
+    sheet = awaited(app, lambda: Ledger(app.store).add(digest, tried), place)
+    awaited(app, lambda: _tell(app, sheet, ended), place)
     failed = "parked" if sheet.parked else "failed"
     outcome = sheet.standing if sheet.standing != "waiting" else failed
     seconds = round(time.monotonic() - begun, 1)
     return Row(place, outcome, ended.broadcast_id, seconds, ended.message)
+
+
+def _try(place: str, ended: Outcome) -> Try:
+    return Try(
+        place=place,
+        outcome="failed" if ended.error else "done",
+        at_utc_ms=time.time_ns() // 1_000_000,
+        broadcast_id=ended.broadcast_id,
+        error=ended.error,
+        message=ended.message[:4000],
+        transient=ended.transient or ended.error in PARKED,
+    )
 
 
 @flow(name="backfill", log_prints=True)
@@ -80,7 +83,9 @@ def backfill(
 @task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
 def find(workspace: str, places: list[str], again: bool) -> list[tuple[Any, ...]]:
     """What waits in these places."""
-    return [tuple(arrival) for arrival in waiting_in(opened(workspace), places, again=again)]
+    app = opened(workspace)
+    found = awaited(app, lambda: waiting_in(app, places, again=again), ", ".join(places))
+    return [tuple(arrival) for arrival in found]
 
 
 def run_these(workspace: str, chosen: list[Arrival], *, at_once: int) -> list[dict[str, Any]]:

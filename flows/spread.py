@@ -20,7 +20,16 @@ from prefect.deployments import run_deployment
 
 from flows.report import Timings, report
 from flows.server import patient_server
-from flows.tasks import RETRIES, RETRY_DELAY_S, is_transient, publish, stage, take_in, tell
+from flows.tasks import (
+    RETRIES,
+    RETRY_DELAY_S,
+    awaited,
+    is_transient,
+    publish,
+    stage,
+    take_in,
+    tell,
+)
 from flows.workspaces import opened
 from pipeline.errors import EvidenceError
 from pipeline.model import StageName
@@ -36,7 +45,8 @@ PART = "part/pool"
 def do_part(workspace: str, prefix: str, what: StageName, number: int, count: int) -> int:
     """One part: a stretch of the sound, or of the pictures, of a broadcast."""
     by = f"{socket.gethostname()}/{os.getppid()}"  # the worker started this process
-    return do(opened(workspace), prefix, Part(what, number, count), by=by)
+    app = opened(workspace)
+    return awaited(app, lambda: do(app, prefix, Part(what, number, count), by=by), prefix)
 
 
 @flow(name="part", flow_run_name="{prefix} {what} {number}/{count}", log_prints=True)
@@ -84,7 +94,7 @@ def process_spread(
 def ask(workspace: str, prefix: str, part_ms: int, queue: str) -> list[str]:
     """Submit the parts; the ids of their runs. Asking twice asks once."""
     app = opened(workspace)
-    revision = app.archive.revision(prefix)
+    revision = awaited(app, lambda: app.archive.revision(prefix), prefix)
     if revision is None:
         raise EvidenceError(f"{prefix}: no revision", hint="take the broadcast in first")
     parts = parts_of(app, revision, part_ms=part_ms)
@@ -130,7 +140,8 @@ def wait(runs: list[str], *, stall_s: float, every_s: float = 1.0) -> int:
 @task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
 def join(workspace: str, prefix: str) -> int:
     """Bring what the parts heard to this workspace."""
-    return gather(opened(workspace), prefix)
+    app = opened(workspace)
+    return awaited(app, lambda: gather(app, prefix), prefix)
 
 
 def run(workspace: str, inputs: list[str], **options: Any) -> str:

@@ -6,6 +6,7 @@ nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from prefect.client.schemas.objects import State, TaskRun
 
 from flows.workspaces import opened
 from pipeline import notify, runner
+from pipeline.bootstrap import Application
 from pipeline.errors import EvidenceError
 from pipeline.model import StageName
+from pipeline.patience import Result
 from pipeline.plan import finish, run_stage
 
 RETRIES = 5
@@ -26,6 +29,11 @@ async def is_transient(task: Any, task_run: TaskRun, state: State[Any]) -> bool:
     """Prefect's retry condition: only what may go away by itself is tried again."""
     error = await state.aresult(raise_on_failure=False)
     return isinstance(error, EvidenceError) and error.transient
+
+
+def awaited(app: Application, action: Callable[[], Result], what: str) -> Result:
+    """A step that waits for a store that is away and says so in the run's log."""
+    return runner.awaited(app, action, what=what, tell=print)
 
 
 @task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
@@ -39,13 +47,15 @@ def take_in(
         transcript_file=Path(transcript_file) if transcript_file else None,
         amend=amend,
     )
-    return runner.take_in(opened(workspace), request).prefix
+    app = opened(workspace)
+    return awaited(app, lambda: runner.take_in(app, request).prefix, ", ".join(inputs))
 
 
 @task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
 def stage(workspace: str, prefix: str, name: StageName) -> str:
     """One stage; the content id of its output, empty where the stage does not apply."""
-    output = run_stage(opened(workspace).context(), prefix, name)
+    app = opened(workspace)
+    output = awaited(app, lambda: run_stage(app.context(), prefix, name), prefix)
     return output.content if output else ""
 
 
@@ -53,11 +63,12 @@ def stage(workspace: str, prefix: str, name: StageName) -> str:
 def publish(workspace: str, prefix: str) -> int:
     """Release what was made and make it searchable; how many documents."""
     app = opened(workspace)
-    return runner.publish(app, finish(app.context(), prefix), tell=print)
+    state = awaited(app, lambda: finish(app.context(), prefix), prefix)
+    return awaited(app, lambda: runner.publish(app, state, tell=print), prefix)
 
 
 @task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
 def tell(workspace: str, prefix: str) -> str:
     """Tell the receivers of webhooks; why that did not work, which never fails the broadcast."""
     app = opened(workspace)
-    return notify.tell_of(app, app.archive.state_at(prefix))
+    return awaited(app, lambda: notify.tell_of(app, app.archive.state_at(prefix)), prefix)

@@ -95,9 +95,12 @@ class Ledger:
     def add(self, digest: str, one: Try) -> Sheet:
         """Write a try under the next free number; the sheet after it.
 
-        Being parked again for the same reason is nothing new and leaves no further record.
+        Being parked again for the same reason is nothing new and leaves no further record; nor
+        does a try that stands there already, because only the answer to its writing was lost.
         """
         sheet = self.sheet(digest)
+        if one in sheet.tries:
+            return sheet
         if sheet.parked and one.error == sheet.tries[-1].error:
             return sheet
         number = len(sheet.tries) + 1

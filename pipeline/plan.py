@@ -155,13 +155,6 @@ def finish(context: Context, prefix: str) -> State:
     return state
 
 
-def run_all(context: Context, prefix: str) -> State:
-    """The plain runner: every stage in order, then the release."""
-    for stage in STAGES:
-        run_stage(context, prefix, stage)
-    return finish(context, prefix)
-
-
 # --- what was asked for ---------------------------------------------------------------------
 
 

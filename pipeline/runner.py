@@ -15,14 +15,14 @@ from pipeline.cases.lines import LineBook, corrected
 from pipeline.errors import InputError
 from pipeline.index import run as index_room
 from pipeline.index.documents import Document, documents_of
-from pipeline.index.patience import Tell, patiently
 from pipeline.ingest import fetch
 from pipeline.ingest import run as ingest_room
 from pipeline.ingest.formats import parse_broadcast
 from pipeline.model import Broadcast, ClaimSet, Output, Screen, Transcript
 from pipeline.outputs import claims_of, screen_of, transcript_of
 from pipeline.packs import parse_pack, read_tables
-from pipeline.plan import Progress, run_all
+from pipeline.patience import INDEX, STORE, Result, Tell, noting, patiently
+from pipeline.plan import STAGES, Progress, finish, run_stage
 from pipeline.ports import ObjectStore
 from pipeline.transcribe.given import from_given, given_warnings
 
@@ -62,11 +62,37 @@ def process(
     Raises:
         EvidenceError: see :func:`take_in` and :func:`pipeline.plan.run_stage`.
     """
-    taken = take_in(app, request)
+    step = partial(awaited, app, what=", ".join(request.inputs), tell=tell)
+    taken = step(lambda: take_in(app, request))
+    prefix = taken.prefix
     with app.working_on(taken.revision.broadcast.broadcast_id):
-        state = run_all(app.context(progress), taken.prefix)
-        publish(app, state, tell=tell)
+        context = step(lambda: app.context(progress))
+        for stage in STAGES:
+            step(partial(run_stage, context, prefix, stage))
+        state = step(lambda: finish(context, prefix))
+        step(lambda: publish(app, state, tell=tell))
     return state
+
+
+def awaited(
+    app: Application, action: Callable[[], Result], *, what: str, tell: Tell | None = None
+) -> Result:
+    """Do a step that finds done what it did before, waiting for a store that is away meanwhile.
+
+    Raises:
+        StoreUnavailable: it was away for longer than ``store.wait_s``. Whatever the step raises.
+    """
+    return patiently(
+        action,
+        service=STORE,
+        wait_s=app.settings.store.wait_s,
+        tell=tell or _silent,
+        noting=noting(app.scratch, STORE, what),
+    )
+
+
+def _silent(text: str) -> None:
+    """Nobody listens."""
 
 
 def take_in(app: Application, request: Request) -> ingest_room.Ingested:
@@ -241,5 +267,6 @@ def publish(app: Application, state: State, *, tell: Tell | None = None) -> int:
     return patiently(
         lambda: index_room.index_documents(app.index, made),
         wait_s=app.settings.index.wait_s,
-        tell=tell or (lambda text: None),
+        tell=tell or _silent,
+        noting=noting(app.scratch, INDEX, state.revision.broadcast.broadcast_id),
     )

@@ -56,6 +56,8 @@ class StoreSettings(_Part):
     """For ``s3``."""
     max_attempts: int = 5
     """For ``s3``: tries per request, with backoff."""
+    wait_s: int = Field(default=300, ge=0)
+    """How long work that was begun waits for a store that is away, before it fails as transient."""
 
 
 class IndexSettings(_Part):

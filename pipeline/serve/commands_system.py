@@ -31,7 +31,8 @@ def status_command(
     \b
     JSON fields: workspace, store, index, broadcasts (broadcast_id, day, release, counts),
     unfinished, work (name, standing: waiting, parked, quarantined, running, unfinished, on_air; age_s,
-    tries, error, message, hours), divergences (broadcast_id, stage, work_key, first, other, other_key),
+    tries, error, message, hours), waits (service, what, age_s, message: who waits for a store or an
+    index that is away), divergences (broadcast_id, stage, work_key, first, other, other_key),
     memory (budget_bytes and the least a stage needs), free_bytes.
     """
     from pipeline.serve.render import as_json as dump
@@ -57,6 +58,9 @@ def status_command(
     for item in found["work"]:
         age = "" if item["age_s"] is None else f", {_ago(item['age_s'])}"
         say(clean(f"{item['standing']}{age}: {item['name']} {item['message'][:100]}".rstrip()))
+    for one in found["waits"]:
+        waited = f"waits for the {one['service']}, {_ago(one['age_s'])}"
+        say(clean(f"{waited}: {one['what']} {one['message'][:100]}"))
     for one in found["divergences"]:
         say(f"diverged: {one['broadcast_id']} {one['stage']}: {one['other_key']}")
     if found["unfinished"]:

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from pipeline.evidence.clip import Clip
     from pipeline.evidence.cold import Availability
     from pipeline.index.answer import Answer
-    from pipeline.index.patience import Tell
     from pipeline.index.rebuild import Rebuilt, Reconciled
     from pipeline.model import Claim, Dossier
+    from pipeline.patience import Tell
     from pipeline.plan import Progress
     from pipeline.serve.cases import Cases
     from pipeline.serve.lines import Lines

@@ -19,8 +19,8 @@ from pipeline.errors import IndexUnavailable
 from pipeline.index.documents import Document
 from pipeline.index.elastic import ElasticIndex
 from pipeline.index.elastic_schema import mappings
-from pipeline.index.patience import patiently
 from pipeline.index.run import search
+from pipeline.patience import patiently
 from pipeline.runner import Request
 from pipeline.serve.service import Service
 from pipeline.settings import IndexSettings

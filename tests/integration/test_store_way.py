@@ -59,7 +59,7 @@ def contents(ran: Ran) -> list[str]:
 
 def remote(proxy: FaultProxy, *, attempts: int) -> dict[str, str]:
     bucket = s3_settings(bucket=f"way-{uuid.uuid4().hex[:12]}", endpoint_url=proxy.url)
-    more = {"MAX_ATTEMPTS": attempts, "READ_TIMEOUT_S": 2, "CONNECT_TIMEOUT_S": 2}
+    more = {"MAX_ATTEMPTS": attempts, "READ_TIMEOUT_S": 2, "CONNECT_TIMEOUT_S": 2, "WAIT_S": 0}
     return s3_environment(bucket) | OFF | {f"EVIDENCE_STORE__{k}": str(v) for k, v in more.items()}
 
 
