@@ -17,7 +17,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from pipeline.ledger import Ledger
 from tests.command import PROGRAM, ROOT, env, evidence, short_broadcast, workspace
+from tests.machines import kill_all
 from tests.media import master
 from tests.prefects import server
 from tests.queues import Queue, event, speaking_sqs
@@ -107,26 +109,76 @@ def test_plan_tells_the_machines_for_so_many_a_day():
     assert evidence("plan").code == 2
 
 
-def test_the_file_of_deployments_is_what_the_server_takes(prefect: dict[str, str]):
-    ask = [sys.executable, "-m", "prefect", "--no-prompt"]
+ASK = [sys.executable, "-m", "prefect", "--no-prompt"]
+
+
+def deploy_the_file(prefect: dict[str, str]) -> None:
     for words in (
-        ("work-pool", "create", "evidence", "--type", "process"),
+        ("work-pool", "create", "evidence", "--type", "process", "--overwrite"),
         ("deploy", "--all", "--prefect-file", "infra/prefect.yaml"),
     ):
-        done = subprocess.run([*ask, *words], env=env(**prefect), cwd=ROOT, capture_output=True)
+        done = subprocess.run([*ASK, *words], env=env(**prefect), cwd=ROOT, capture_output=True)
         assert done.returncode == 0, done.stderr
+
+
+def test_the_file_of_deployments_is_what_the_server_takes(prefect: dict[str, str]):
+    deploy_the_file(prefect)
     listed = evidence(
         "flows", "deploy", "--json", **prefect
     ).json  # the same ones, brought up to date
     assert "part/pool" in listed
     show = subprocess.run(
-        [*ask, "deployment", "ls"],
+        [*ASK, "deployment", "ls"],
         env=env(**prefect, COLUMNS="200"),
         capture_output=True,
         text=True,
     )
-    for name in ("backfill/nightly", "maintain/daily", "process-spread/pool", "live/pool"):
+    names = ("backfill/nightly", "maintain/daily", "process-spread/pool", "live/pool")
+    for name in (*names, "watch/events"):
         assert name in show.stdout
+    asked = urllib.request.urlopen(f"{prefect['PREFECT_API_URL']}/deployments/name/watch/events")
+    kept = json.load(asked)
+    assert kept["parameters"]["events"].startswith("https://sqs.")
+    assert set(kept["parameters"]) <= set(kept["parameter_openapi_schema"]["properties"])
+    assert kept["global_concurrency_limit"]["limit"] == 1
+    assert [one["active"] for one in kept["schedules"]] == [False]  # a person switches it on
+
+
+@pytest.mark.services
+@pytest.mark.slow
+def test_the_deployment_of_messages_takes_what_one_tells_of(
+    tmp_path: Path, prefect: dict[str, str]
+):
+    bucket, messages, here = f"replays-{uuid.uuid4().hex[:12]}", tmp_path / "m", tmp_path / "w"
+    settings = s3_settings(bucket=f"evidence-{uuid.uuid4().hex[:12]}")
+    s3_store(s3_settings(bucket=bucket)).ensure_bucket()
+    place = short_broadcast(tmp_path / "in", seconds=6)
+    for file in place.iterdir():
+        s3_store(s3_settings(bucket=bucket), free_keys=True).put(f"on/a/{file.name}", file)
+    messages.mkdir()
+    (messages / "1.json").write_text(event(bucket, "on/a/broadcast.json"))
+    remote = {**s3_environment(settings), "EVIDENCE_KEYFRAMES__OCR": "false"}
+    assert evidence("init", here, **remote).code == 0
+    deploy_the_file(prefect)
+    worker = subprocess.Popen(
+        [*ASK[:3], "worker", "start", "--pool", "evidence", "--limit", "1"],
+        env=env(
+            **prefect, **remote, EVIDENCE_WORKSPACE=str(here), PREFECT_WORKER_QUERY_SECONDS="1"
+        ),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    given = {"places": [f"s3://{bucket}/on/"], "events": str(messages), "quiet_s": 0, "rounds": 1}
+    run = [*ASK, "deployment", "run", "watch/events", "--params", json.dumps(given), "--watch"]
+    try:
+        ran = subprocess.run(run, env=env(**prefect), capture_output=True, text=True, timeout=400)
+    finally:
+        kill_all([worker])
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    (done,) = Ledger(s3_store(settings)).sheets()
+    assert (done.standing, done.tries[0].place) == ("done", f"s3://{bucket}/on/a")
+    assert list(messages.iterdir()) == []
 
 
 def test_maintain_looks_after_what_was_made(
