@@ -42,6 +42,7 @@ from pipeline.serve import (
     http_replay,
     http_review,
     http_session,
+    http_spans,
     http_webhooks,
 )
 from pipeline.serve.access.door import Door
@@ -143,6 +144,8 @@ def description() -> dict[str, Any]:
 
 
 def _described(app: FastAPI) -> FastAPI:
+    app.include_router(http_spans.router)  # before the addresses that name no release
+    app.include_router(http_spans.pages)
     for room in (
         http_lines,
         http_clips,

@@ -17,7 +17,7 @@ from pipeline.serve.case_desk import CaseDesk, Seen, ThingSeen
 from pipeline.serve.cases import CaseWanted, ThingsWanted, formed
 from pipeline.serve.http_cases import Works, thing_row
 from pipeline.serve.http_forms import read_form
-from pipeline.serve.http_pages import language_of, page
+from pipeline.serve.http_pages import language_of, page, wall_text
 from pipeline.serve.restores import Away
 from pipeline.serve.web.words_cases import CASES
 
@@ -76,7 +76,7 @@ def thing_page(request: Request, works: Works, case_id: str, thing: Number) -> R
         case=told.seen.case,
         row=thing_row(works, told.seen, thing),
         numbers=_numbers_of_claims(told.seen),
-        wall=told.clock_map.wall_utc_ms(told.thing.start_ms) if told.clock_map else None,
+        wall=wall_text(told.thing.start_ms, told.clock_map) if told.clock_map else "",
         **_player(works, told),
     )
 

@@ -154,7 +154,7 @@ def clip_file(works: Works, request: Request, claim_id: str, kind: Kind) -> Resp
 @router.get("/claims/{claim_id}/viewing.{kind}", response_class=FileResponse, responses=CLIP_BYTES)
 def viewing_file(works: Works, claim_id: str, kind: ViewingKind) -> FileResponse:
     """The claim's viewing copy (with byte ranges) or its words, while the recording is archived."""
-    return _viewing(works, works.away(claim_id=claim_id).viewing, kind)
+    return viewing_file_at(works, works.away(claim_id=claim_id).viewing, kind)
 
 
 @router.get(
@@ -184,7 +184,7 @@ def span_viewing_file(
 ) -> FileResponse:
     """The viewing copy of a span, or its words, while the recording is archived."""
     said = works.away(broadcast_id=broadcast_id, span_ms=(start_ms, end_ms))
-    return _viewing(works, said.viewing, kind)
+    return viewing_file_at(works, said.viewing, kind)
 
 
 def away_answer(
@@ -210,7 +210,12 @@ def away_answer(
     return JSONResponse(body.model_dump(mode="json"), status_code=202)
 
 
-def _viewing(works: Desk, found: Sequence[Viewing], kind: ViewingKind) -> FileResponse:
+def viewing_file_at(works: Desk, found: Sequence[Viewing], kind: ViewingKind) -> FileResponse:
+    """A file of a viewing copy, as it leaves.
+
+    Raises:
+        NotFound: there is no such copy.
+    """
     path = {"mp4": found[0].video, "srt": found[0].subtitles}[kind] if found else None
     if path is None:
         raise NotFound("no viewing copy of this", hint="it is made where viewing.enabled is set")

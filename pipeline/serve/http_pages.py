@@ -99,28 +99,6 @@ def moment_page(request: Request, works: Works, claim_id: str) -> Response:
     )
 
 
-@router.get("/s/{start_ms}-{end_ms}/{broadcast_id:path}", response_class=HTMLResponse)
-def span_page(
-    request: Request, works: Works, start_ms: int, end_ms: int, broadcast_id: str
-) -> Response:
-    """The player at any span: a line that was said or shown, a product's window."""
-    parts, span = works.broadcast(broadcast_id, what="moment"), (start_ms, end_ms)
-    away = lambda: works.away(broadcast_id=broadcast_id, span_ms=span)  # noqa: E731
-    cut = lambda: works.clip_of_span(broadcast_id, span)  # noqa: E731
-    shown = shown_span(parts, span, cut, away, written(office_of(request), parts))
-    shown["lanes"] = lanes_of(parts, works.layers(parts), at_ms=start_ms)
-    near = [line.segment for line in shown["lines"]]
-    said = [s.text for s in near if s.start_ms < end_ms and s.end_ms > start_ms]
-    return page(
-        request,
-        "moment.html",
-        heading=" ".join(said) or broadcast_id,
-        claim=None,
-        clip_url=f"/api/v1/spans/{start_ms}-{end_ms}/{quote(broadcast_id, safe='')}/clip",
-        **shown,
-    )
-
-
 def shown_span(
     parts: Parts,
     span: tuple[int, int],
@@ -152,7 +130,8 @@ def shown_span(
         "at_ms": span[0],
         "lines": lines_of(parts, (start, end), records),
         "broadcast": revision.broadcast,
-        "wall": _wall(span[0], revision.clock_map),
+        "release": parts.state.release.number,
+        "wall": wall_text(span[0], revision.clock_map),
         "wall_start_ms": _local_ms(start, revision.clock_map),
         "frames": [f for f in frames if start <= f.at_ms < end][:_MOST_FRAMES],
     }
@@ -188,7 +167,7 @@ def broadcast_page(
         number=number,
         layers=layers,
         lanes=lanes_of(parts, layers),
-        wall=_wall(0, parts.state.revision.clock_map),
+        wall=wall_text(0, parts.state.revision.clock_map),
     )
 
 
@@ -270,7 +249,8 @@ def _local_ms(at_ms: int, clock_map: ClockMap) -> int | None:
     return None if known is None else known[0] + clock_map.zone_minutes * 60_000
 
 
-def _wall(at_ms: int, clock_map: ClockMap) -> str:
+def wall_text(at_ms: int, clock_map: ClockMap) -> str:
+    """The wall time in the broadcast's own offset, with its ±; empty without a wall clock."""
     span = clock_map.at(at_ms)
     if span is None or span.wall_start_utc_ms is None:
         return ""

@@ -127,7 +127,7 @@ def test_hostile_words_stay_words(desk: str, page: Any):
         "/?q=五年",
         "/b/sample-zh01",
         f"/m/{warranty(desk)['claim_id']}",
-        "/s/8000-14000/sample-zh01",
+        "/s/8000-14000-r1/sample-zh01",
     ):
         page.goto(desk + path)
         assert page.title() not in ("owned", "1")
@@ -156,7 +156,7 @@ def test_a_hit_opens_the_player_at_the_moment(desk: str, page: Any):
 
 
 def test_a_spoken_line_opens_too_and_keys_go_from_claim_to_claim(desk: str, page: Any):
-    page.goto(f"{desk}/s/2000-7000/sample-zh01")
+    page.goto(f"{desk}/s/2000-7000-r1/sample-zh01")
     until(page, "document.querySelector('#player').readyState >= 1")
     page.goto(f"{desk}/m/{warranty(desk)['claim_id']}")
     first = page.url
@@ -212,7 +212,7 @@ def test_the_moment_has_its_timeline_pictures_range_and_link(desk: str, page: An
     until(page, f"Number(document.querySelector('#playhead').getAttribute('x1')) > {start}")
     page.keyboard.press("o")
     assert page.locator("#marked").is_visible()
-    found = re.search(r"/s/(\d+)-(\d+)/sample-zh01$", page.locator("#marked").get_attribute("href"))
+    found = re.search(r"/s/(\d+)-(\d+)-r1/sample-zh01$", page.locator("#marked").get_attribute("href"))
     assert found is not None
     assert abs(int(found[2]) - int(found[1]) - 2000) <= 300
     page.keyboard.press("c")

@@ -343,7 +343,7 @@ def every_page(desk: Desk) -> list[str]:
         f"/b/{real}",
         f"/m/{desk.warranty('hls')}",
         f"/m/{desk.claim('type:price', hall.room_id(5))}",
-        f"/s/28000-32000/{real}",
+        f"/s/28000-32000-r1/{real}",
         f"/t/{room}",
         f"/l/{_line(desk, hall.room_id(5))}",
         f"/sku/{hall.SKU}",

@@ -151,7 +151,16 @@ ROUTES: dict[str, Expected] = {
     "POST /logout": Expected(("/logout",), set(EVERYONE) - {"nobody"}, status=303),
     "GET /m/{claim_id}": Expected(("/m/{c}",), READERS, owned=True),
     "GET /s/{start_ms}-{end_ms}/{broadcast_id:path}": Expected(
-        ("/s/2000-7000/{b}",), READERS, owned=True
+        ("/s/2000-7000/{b}",), READERS, status=303, owned=True
+    ),
+    "GET /s/{start_ms}-{end_ms}-r{release}/{broadcast_id:path}": Expected(
+        ("/s/2000-7000-r1/{b}",), READERS, owned=True
+    ),
+    "GET /api/v1/spans/{start_ms}-{end_ms}-r{release}/{broadcast_id:path}/clip.{kind}": Expected(
+        ("/api/v1/spans/2000-7000-r1/{b}/clip.mp4",), READERS, owned=True
+    ),
+    "GET /api/v1/spans/{start_ms}-{end_ms}-r{release}/{broadcast_id:path}/viewing.{kind}": Expected(
+        ("/api/v1/spans/2000-7000-r1/{b}/viewing.mp4",), READERS, status=404, owned=True
     ),
     "GET /b": Expected(("/b",), READERS | {"operator"}),
     "GET /b/{broadcast_id:path}": Expected(("/b/{b}",), READERS, owned=True),

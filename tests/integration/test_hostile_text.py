@@ -142,7 +142,7 @@ def paths(given: Given) -> list[str]:
         "/?q=(",
         f"/m/{given.claim_id}",
         f"/m/{hostile}",
-        f"/s/7000-9000/{broadcast}",
+        f"/s/7000-9000-r1/{broadcast}",
         f"/b/{broadcast}",
         f"/b/{hostile}",
         "/b",

@@ -134,6 +134,6 @@ def test_by_api_and_by_page(given: Given):
         sent = {"method": "POST", "Origin": desk} | cookie
         assert ask(f"{desk}/l/{line_id}", body=fields, **sent).status == 303
         assert ask(f"{desk}/l/{line_id}", body=fields, **sent).status == 400
-        for path in (f"/t/{BROADCAST}", f"/s/10000-14000/{BROADCAST}"):
+        for path in (f"/t/{BROADCAST}", f"/s/10000-14000-r1/{BROADCAST}"):
             shown = ask(desk + path, **cookie).text
             assert shown.index("保修五年") < shown.index("保修七年")

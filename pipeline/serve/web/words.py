@@ -166,6 +166,8 @@ _BOTH: dict[str, tuple[str, str]] = {
     "download": ("下载片段", "Download the clip"),
     "mark_in": ("标记起点", "Mark start"),
     "mark_out": ("标记终点", "Mark end"),
+    "older_release": ("这是较早的版本", "This is how it stood in release"),
+    "newer_release": ("看现行版本", "See the current one"),
     "marked": ("打开标记的片段", "Open what is marked"),
     "keyboard": (
         "快捷键：/ 检索，空格 播放，逗号句号 逐帧，n p 下一条上一条，i o 标记起点终点，c 复制链接",

@@ -42,7 +42,7 @@ function mark(side) {
   marks[side] = atMs();
   const link = document.querySelector('#marked');
   link.hidden = marks.from === null || marks.to === null || marks.from >= marks.to;
-  link.href = `/s/${marks.from}-${marks.to}/${link.dataset.broadcast}`;
+  link.href = `/s/${marks.from}-${marks.to}-r${link.dataset.release}/${link.dataset.broadcast}`;
   said(`${written(marks.from ?? 0)} – ${marks.to === null ? '' : written(marks.to)}`);
 }
 
