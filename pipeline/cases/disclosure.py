@@ -23,7 +23,7 @@ from pipeline.model import Frozen
 from pipeline.ports import ObjectStore
 from pipeline.provenance import content_id
 
-PREFIX = "cases/"
+ROOM = "cases"
 LONGEST_TITLE, LONGEST_WHY = 300, 2000
 MOST_THINGS, MOST_KEYS = 500, 50
 """Of one case; that one step names."""
@@ -194,14 +194,11 @@ class CaseBook:
     """Reads and writes the cases of a store."""
 
     def __init__(self, store: ObjectStore) -> None:
-        self._store = store
         self._book = Book(store, "steps", CaseStep, _check)
 
     def every(self) -> Iterator[Case]:
-        """Every case, by id."""
-        ids = {stat.key.split("/")[1] for stat in self._store.list(PREFIX)}
-        for case_id in sorted(ids):
-            yield self.get(case_id)
+        """Every case, by id: one listing, and each step is read once a process."""
+        yield from map(case_of, self._book.below(ROOM))
 
     def get(self, case_id: str) -> Case:
         """A case by its id.
@@ -209,7 +206,7 @@ class CaseBook:
         Raises:
             NotFound: there is none.
         """
-        steps = self._book.records(f"{PREFIX}{case_id}") if _CASE_ID.fullmatch(case_id) else ()
+        steps = self._book.records(f"{ROOM}/{case_id}") if _CASE_ID.fullmatch(case_id) else ()
         if not steps:
             raise no_case(case_id)
         return case_of(steps)
@@ -221,7 +218,7 @@ class CaseBook:
             InputError: it has no title, or too much belongs to it.
         """
         named = step.named()
-        self._book.add(f"{PREFIX}{named.case_id}", named, retain_until=retain_until)
+        self._book.add(f"{ROOM}/{named.case_id}", named, retain_until=retain_until)
         return self.get(named.case_id)
 
     def add(self, step: CaseStep, *, retain_until: datetime) -> CaseStep:
@@ -231,7 +228,7 @@ class CaseBook:
             InputError: it does not fit how the case stands. NotFound: there is no such case.
         """
         self.get(step.case_id)
-        return self._book.add(f"{PREFIX}{step.case_id}", step, retain_until=retain_until)
+        return self._book.add(f"{ROOM}/{step.case_id}", step, retain_until=retain_until)
 
 
 def no_case(case_id: str) -> NotFound:

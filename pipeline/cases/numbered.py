@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import groupby
 from typing import Generic, Protocol, TypeVar
 
 from pipeline.archive import parsed
@@ -47,12 +49,22 @@ class Book(Generic[Record]):
 
     def records(self, prefix: str) -> tuple[Record, ...]:
         """All records of a broadcast, in the order of writing; each is read once a process."""
+        return self._of(stat.key for stat in self._store.list(f"{prefix}/{self._kind}/"))
+
+    def below(self, room: str) -> Iterator[tuple[Record, ...]]:
+        """The records of everything below ``room/``, in one listing."""
+        end = f"/{self._kind}"
+        keys = (stat.key for stat in self._store.list(f"{room}/"))
+        for prefix, of_one in groupby(keys, key=lambda key: key.rpartition("/")[0]):
+            if prefix.endswith(end):
+                yield self._of(of_one)
+
+    def _of(self, keys: Iterable[str]) -> tuple[Record, ...]:
         found = []
-        for stat in self._store.list(f"{prefix}/{self._kind}/"):
-            if stat.key not in self._read:
-                data = self._store.read(stat.key)
-                self._read[stat.key] = parsed(data, self._form, name=stat.key)
-            found.append(self._read[stat.key])
+        for key in keys:
+            if key not in self._read:
+                self._read[key] = parsed(self._store.read(key), self._form, name=key)
+            found.append(self._read[key])
         return tuple(found)
 
     def add(

@@ -52,7 +52,7 @@ ALLOWED = frozenset(
         "html head meta title link script body a header form input button nav main footer h1 h2 p "
         "strong small aside ul ol li mark span div section video label select option output dl dt "
         "dd table thead tbody tr th td svg rect line text circle br time fieldset legend textarea "
-        "img details summary",
+        "img details summary code",
     )
 )
 
@@ -62,6 +62,7 @@ class Given(NamedTuple):
     here: Path
     key: str
     claim_id: str
+    case_id: str
 
     def ask(self, path: str) -> Any:
         return ask(self.address + path, key=self.key)
@@ -99,8 +100,16 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
     claims = evidence("claims", described["broadcast_id"], "--json", "-w", here).json
     key = evidence("access", "new", "<b>&\"'", "--role", "admin", "--json", "-w", here).json["key"]
     assert len(key) > 40
+    claim_id = next(c["claim_id"] for c in claims if c["value"] == "P5Y")
+    named = ("--claim", claim_id, "--order", ORDER, "--span", f"{ID}:7000-9000", "--broadcast", ID)
+    case = evidence("cases", "create", HOSTILE + TERMINAL, *named, "--json", "-w", here)
+    assert case.code == 0, case.err
+    told = new_key(here, "party")
+    disclosed = ("--to", told["key_id"], "--why", HOSTILE + TERMINAL, "--by", HOSTILE, "-w", here)
+    case_id = case.json["case_id"]
+    assert evidence("cases", "disclose", case_id, "--all", *disclosed).code == 0
     with served(here) as address:
-        yield Given(address, here, key, next(c["claim_id"] for c in claims if c["value"] == "P5Y"))
+        yield Given(address, here, key, claim_id, case_id)
 
 
 class Strict(HTMLParser):
@@ -158,6 +167,10 @@ def paths(given: Given) -> list[str]:
         f"/{hostile}",
         f"/?lang={hostile}",
         f"/?cursor={hostile}",
+        "/cases",
+        f"/cases/{given.case_id}",
+        *(f"/cases/{given.case_id}/{number}" for number in range(1, 6)),
+        f"/cases/{hostile}",
     ]
 
 
