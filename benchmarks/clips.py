@@ -8,7 +8,8 @@ taken in and stored. Ten-second clips at random places are cut by ranged reads. 
 are counted at a proxy before the server; they stand beside the bytes of the groups of pictures
 that the clip holds. Wall time is taken without the proxy, beside a plain ranged GET of the bytes
 of those groups and beside ``ffmpeg -ss`` over HTTP, in turn. *cold* is the first clip of a
-recording, *warm* every later one. Every clip is opened and its packets are counted.
+recording, *warm* every later one. Every clip is opened and its packets are counted. Peak memory
+is that of a process which cuts one clip and does nothing else.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -29,6 +31,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipeline.media import run as media
 from pipeline.media.binary import ffmpeg_path
+from pipeline.model import Recording
+from pipeline.outputs import sidecar_of, sidecar_pack
+from pipeline.packs import parse_pack
 from pipeline.ports import ObjectStore
 from tests.faults import FaultProxy
 from tests.services import needed, s3_settings, s3_store
@@ -163,13 +168,38 @@ def timed(one: Stored, store: ObjectStore, folder: Path, places: list[int]) -> d
     }
 
 
+def alone(folder: Path, bucket: str, at_ms: int) -> None:
+    """Cut one clip of the recording described in a folder, and print this process's peak in MiB."""
+    recording = Recording.model_validate_json((folder / "recording.json").read_bytes())
+    sidecar = parse_pack((folder / "sidecar.pack").read_bytes(), name="sidecar.pack")
+    one = Stored(recording, sidecar_of(sidecar)[0])
+    clip(one, s3_store(s3_settings(bucket=bucket)), folder / "cache", at_ms, folder / "alone.mp4")
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    print(int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024)  # getrusage has the parent's
+
+
+def peak_mib(one: Stored, folder: Path, bucket: str, at_ms: int) -> int:
+    """Peak memory of a process of its own that cuts one clip."""
+    (folder / "recording.json").write_text(one.recording.model_dump_json(), encoding="utf-8")
+    (folder / "sidecar.pack").write_bytes(sidecar_pack([one.index]))
+    asked = ["--alone", str(folder), "--bucket", bucket, "--at-ms", str(at_ms)]
+    command = [sys.executable, "-m", "benchmarks.clips", *asked]
+    return round(float(subprocess.run(command, check=True, capture_output=True).stdout))
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--hours", type=float, default=1)
     options.add_argument("--clips", type=int, default=20)
     options.add_argument("--forms", default=",".join(n.replace(", ", "-") for n in FORMS))
     options.add_argument("--json", type=Path)
+    options.add_argument("--alone", type=Path, help=argparse.SUPPRESS)
+    options.add_argument("--bucket", help=argparse.SUPPRESS)
+    options.add_argument("--at-ms", type=int, help=argparse.SUPPRESS)
     asked = options.parse_args()
+    if asked.alone:
+        alone(asked.alone, asked.bucket, asked.at_ms)
+        return
     found: dict[str, Any] = {}
     with (
         tempfile.TemporaryDirectory() as scratch,
@@ -186,6 +216,7 @@ def main() -> None:
             places = [dice.randrange(end) for _ in range(asked.clips + 1)]
             found[form] = counted(one, proxy, proxied, folder, places)
             found[form] |= timed(one, direct, folder, places[1:])
+            found[form]["peak_mib"] = peak_mib(one, folder, bucket, places[0])
             say(f"{form}: {json.dumps(found[form])}")
     text = json.dumps({"hours": asked.hours, "clips": asked.clips, "containers": found}, indent=2)
     print(text)

@@ -33,7 +33,7 @@ from pipeline.claims.values import Setting
 from pipeline.claims.writer import ClaimWriter
 from pipeline.model import Broadcast, Claim, ClaimSet, Line, Screen
 
-CODE_VERSION = "6"
+CODE_VERSION = "7"
 """Raised whenever a change of code can change a claim."""
 _CURRENCY = {"zh": "CNY"}
 

@@ -23,6 +23,8 @@ from pipeline.claims.traits import Seen, Traits
 
 IMPOSSIBLE = 2_000
 """So far below ``unlikely`` (seven times less likely) even a firm rule is overruled."""
+RIVAL = 2_000
+"""Where another type is likely and so much likelier (seven times), the words claim that instead."""
 View = Literal["", "sure", "learned", "doubted", "unlikely", "impossible"]
 """None; surely a claim; found by the classifier alone and not surely; a rule's claim to hear; one
 to drop where the rule is weak; one to drop."""
@@ -60,8 +62,15 @@ class Opinion(NamedTuple):
     def view(self, claim_type: str, start: int, end: int) -> View:
         """Of a statement at ``[start, end)`` of the shape, by the best of the clauses it touches."""
         column = self.types[claim_type]
-        touched = (n for n, c in enumerate(self.shape.clauses) if c.start < end and start < c.end)
-        best = max((self.scores[n][column] for n in touched), default=self.bounds.likely)
+        touched = [
+            row
+            for c, row in zip(self.shape.clauses, self.scores, strict=True)
+            if c.start < end and start < c.end
+        ]
+        best = max((row[column] for row in touched), default=self.bounds.likely)
+        rival = max(map(max, touched), default=best)
+        if best < self.bounds.likely <= rival and rival - best >= RIVAL:
+            return "impossible"
         if best < self.bounds.unlikely:
             return "impossible" if best < self.bounds.unlikely - IMPOSSIBLE else "unlikely"
         if best < self.bounds.doubted:

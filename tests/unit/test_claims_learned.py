@@ -128,3 +128,12 @@ def test_what_a_weak_rule_found_is_dropped_where_nobody_would_promise(tmp_path: 
     assert weak.rule.id in {c.rule_id for c in kept}
     dropped = said_with(rules_with(tmp_path, {"g无": {"style": 1}}, bias=-5000), text)
     assert weak.rule.id not in {c.rule_id for c in dropped}
+
+
+def test_words_that_likelier_claim_another_type_claim_only_that(tmp_path: Path) -> None:
+    alone = said_with(rules_with(tmp_path, {"g无": {"style": 1}}), "全场包邮")
+    assert [c.claim_type for c in alone] == ["freight"]
+    rules = rules_with(tmp_path, {"g包邮": {"gift": 3000}})
+    assert "freight" not in {c.claim_type for c in said_with(rules, "全场包邮")}
+    rules = rules_with(tmp_path, {"g包邮": {"gift": 3000, "freight": 1500}})
+    assert "freight" in {c.claim_type for c in said_with(rules, "全场包邮")}
