@@ -79,7 +79,7 @@ def serve_command(
         if not works.app.settings.serve.oidc.issuer:
             _require_keys(works.app.keys, host)
         _require_tls(host, secret=tls_cert is not None or bool(proxies))
-    listener = socket.create_server((host, port), family=_family(host))
+    listener = listening(host, port)
     scheme = "https" if tls_cert else "http"
     note(f"{scheme}://{_bracketed(host)}:{listener.getsockname()[1]}/")
     _run(works, listener, [*_names(host), *names], proxies, tls_cert, tls_key)
@@ -153,5 +153,13 @@ def _require_tls(host: str, *, secret: bool) -> None:
         )
 
 
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
+def listening(host: str, port: int) -> socket.socket:
+    """A listening socket whose connections send at once.
+
+    asyncio sets that only for sockets that name their protocol. Without it the second packet of
+    an answer waits for the client's delayed acknowledgement, 40 ms on Linux.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.create_server((host, port), family=family)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return made
