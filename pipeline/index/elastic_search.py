@@ -9,6 +9,7 @@ from pipeline.index.answer import FACETS, Answer, FacetCount, SearchCoverage, Se
 from pipeline.index.documents import Document
 from pipeline.index.elastic_errors import refusal
 from pipeline.index.elastic_schema import SORT, condition, level_of, scored
+from pipeline.index.facets import facet_counts
 from pipeline.index.hits import (
     MOST_FACET_VALUES,
     MOST_INCOMPLETE,
@@ -156,8 +157,8 @@ def _total(reply: dict[str, Any], request: SearchRequest) -> int:
 
 def _facets(reply: dict[str, Any]) -> dict[str, tuple[FacetCount, ...]]:
     return {
-        field: tuple(
-            FacetCount(value=bucket["key"], count=bucket["doc_count"])
+        field: facet_counts(
+            (bucket["key"], bucket["doc_count"])
             for bucket in reply["aggregations"][field]["buckets"]
         )
         for field in FACETS

@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter
 
 from pipeline.index.answer import FACETS, FacetCount
 from pipeline.index.hits import MOST_FACET_VALUES
 
 Array = npt.NDArray[Any]
 
+_COUNTS = TypeAdapter(tuple[FacetCount, ...])
 Value = tuple[int, str]
 """A facet by its place in :data:`FACETS`, and one of its values."""
 
@@ -83,4 +85,9 @@ def _commonest(pairs: list[tuple[int, str]]) -> tuple[FacetCount, ...]:
         least = np.partition([count for count, _ in pairs], MOST_FACET_VALUES - 1)
         pairs = [pair for pair in pairs if pair[0] <= least[MOST_FACET_VALUES - 1]]
     first = sorted(pairs)[:MOST_FACET_VALUES]
-    return tuple(FacetCount(value=value, count=-count) for count, value in first)
+    return facet_counts((value, -count) for count, value in first)
+
+
+def facet_counts(counted: Iterable[tuple[str, int]]) -> tuple[FacetCount, ...]:
+    """Values with their counts, checked in one go."""
+    return _COUNTS.validate_python([{"value": value, "count": count} for value, count in counted])

@@ -42,6 +42,7 @@ class SqliteIndex:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._pool = Pool()
+        self._pointed: tuple[bytes, Files] = b"", {}
 
     def ensure(self) -> None:
         """Make the index if it is not there.
@@ -152,20 +153,25 @@ class SqliteIndex:
         Raises:
             MappingConflict: another schema version, or another version of this program, wrote it.
         """
-        pointer = self._folder / _POINTER
         try:
-            found = json.loads(pointer.read_bytes())
+            pointer = (self._folder / _POINTER).read_bytes()
         except FileNotFoundError:
             return {}
+        if pointer != self._pointed[0]:
+            self._pointed = pointer, self._named_in(pointer)
+            self._pool.keep(self._pointed[1].values())
+        return dict(self._pointed[1])
+
+    def _named_in(self, pointer: bytes) -> Files:
+        try:
+            found = json.loads(pointer)
         except ValueError:
             found = None
         schema = found.get("schema") if isinstance(found, dict) else "before 2"
         if schema != SCHEMA_VERSION:
             raise conflict(self._folder, str(schema))
         named: Mapping[str, str] = found["partitions"]
-        files = {day: self._folder / Path(name).name for day, name in sorted(named.items())}
-        self._pool.keep(files.values())
-        return files
+        return {day: self._folder / Path(name).name for day, name in sorted(named.items())}
 
     def _file_of(self, day: str) -> Path:
         """The file of a day, made now if it is the day's first; needs the writer's lock."""

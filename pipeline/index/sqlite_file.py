@@ -68,7 +68,7 @@ class Pool:
     @contextmanager
     def opened(self, path: Path) -> Iterator[Partition]:
         """A connection to a partition whose schema is checked; SQLite's errors translated."""
-        if not path.exists():  # what is open may have been removed since
+        if not os.path.exists(path):  # what is open may have been removed since
             raise PartitionGone(f"{path} is gone", hint=REBUILD)
         with translated(path):
             db = self._take(path) or checked(path)
