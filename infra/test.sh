@@ -72,5 +72,8 @@ start s3 "Go, once" infra/s3/server.py
 start elasticsearch "Java 17 or newer, and Maven once" infra/elasticsearch/node.py
 find_browser
 
-# Files are dealt out whole, so that what a file loads (a model, a server) is loaded once.
-step .venv/bin/python -m pytest -n "${EVIDENCE_TEST_WORKERS:-2}" --dist loadfile "$@"
+# Files are dealt out whole, so that what a file loads (a model, a server) is loaded once; those that
+# take long come before the many small ones of tests/unit, so that no worker is left with a long one.
+# A worker more than two processors: tests of what is on air, killed or away mostly wait.
+step .venv/bin/python -m pytest -n "${EVIDENCE_TEST_WORKERS:-3}" --dist loadfile \
+  --no-loadscope-reorder "$@"
