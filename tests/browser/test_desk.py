@@ -212,7 +212,9 @@ def test_the_moment_has_its_timeline_pictures_range_and_link(desk: str, page: An
     until(page, f"Number(document.querySelector('#playhead').getAttribute('x1')) > {start}")
     page.keyboard.press("o")
     assert page.locator("#marked").is_visible()
-    found = re.search(r"/s/(\d+)-(\d+)-r1/sample-zh01$", page.locator("#marked").get_attribute("href"))
+    found = re.search(
+        r"/s/(\d+)-(\d+)-r1/sample-zh01$", page.locator("#marked").get_attribute("href")
+    )
     assert found is not None
     assert abs(int(found[2]) - int(found[1]) - 2000) <= 300
     page.keyboard.press("c")
