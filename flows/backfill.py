@@ -10,12 +10,15 @@ from prefect.artifacts import create_table_artifact
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.apart import Outcome, end_all, hang_limit_s, process_apart
+from flows.events import emit
+from flows.limits import merchant_limit
 from flows.server import patient_server
 from flows.tasks import RETRIES, RETRY_DELAY_S, awaited, is_transient
 from flows.workspaces import opened
 from pipeline import notify
 from pipeline.bootstrap import Application
 from pipeline.ingest.arrivals import Arrival, arrivals
+from pipeline.ingest.fetch import merchant_of
 from pipeline.ledger import PARKED, Ledger, Sheet, Try
 from pipeline.runner import bucket_opener
 
@@ -45,7 +48,9 @@ def one(workspace: str, place: str, digest: str, media_bytes: int) -> Row:
     begun = time.monotonic()
     app = opened(workspace)
     limit_s = hang_limit_s(app.settings, media_bytes)
-    ended = process_apart(workspace, place, limit_s=limit_s, tell=print)
+    merchant = awaited(app, lambda: merchant_of(place, s3=bucket_opener(app)), place)
+    with merchant_limit(merchant):
+        ended = process_apart(workspace, place, limit_s=limit_s, tell=print)
     tried = _try(place, ended)
     sheet = awaited(app, lambda: Ledger(app.store).add(digest, tried), place)
     awaited(app, lambda: _tell(app, sheet, ended), place)
@@ -132,17 +137,22 @@ def waiting_in(app: Application, places: list[str], *, again: bool = False) -> l
 
 
 def _tell(app: Application, sheet: Sheet, ended: Outcome) -> None:
-    """Tell the receivers of webhooks what became of an arrival; a failure is told by `maintain`."""
-    if ended.broadcast_id and notify.receivers(app):
-        print(notify.tell_of(app, app.archive.state(ended.broadcast_id)))
+    """Tell webhooks and the server what became of an arrival; what fails is told by `maintain`."""
+    told: list[notify.Notice] = []
+    if ended.broadcast_id:
+        told = notify.about(app, app.archive.state(ended.broadcast_id))
     elif sheet.standing == "quarantined":
-        told = notify.Notice(
-            type="arrival.quarantined",
-            place=sheet.tries[-1].place,
-            error=ended.error,
-            message=ended.message[:1000],
-        )
-        print(notify.safely(app, [told]))
+        told = [
+            notify.Notice(
+                type="arrival.quarantined",
+                place=sheet.tries[-1].place,
+                error=ended.error,
+                message=ended.message[:1000],
+            )
+        ]
+    emit(told)
+    if told and notify.receivers(app):
+        print(notify.safely(app, told))
 
 
 def run(workspace: str, places: list[str], **options: Any) -> list[dict[str, Any]]:

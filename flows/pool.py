@@ -23,6 +23,7 @@ from flows.backfill import backfill
 from flows.live import live
 from flows.maintain import maintain
 from flows.process_broadcast import process_broadcast
+from flows.server import local_server
 from flows.spread import part, process_spread
 from flows.watch import watch
 from pipeline.errors import ConfigError
@@ -77,26 +78,43 @@ def pause(on: bool, pool: str = POOL) -> None:
         client.update_work_pool(pool, WorkPoolUpdate(is_paused=on))
 
 
-def worker(pool: str = POOL, *, name: str = "") -> list[str]:
-    """The command of one worker that does one thing at a time."""
+def worker(pool: str = POOL, *, name: str = "", server: str = "") -> list[str]:
+    """The command of one worker that does one thing at a time; ``server`` is where it asks."""
+    asks = ["env", f"PREFECT_API_URL={server}"] if server else []
     named = ["--name", name] if name else []
     start = ["worker", "start", "--pool", pool, "--type", "process", "--limit", "1"]
-    return [sys.executable, "-m", "prefect", *start, *named]
+    return [*asks, sys.executable, "-m", "prefect", *start, *named]
 
 
 def run(
-    workers: int, pool: str = POOL, *, tell: Callable[[dict[str, Any]], None] | None = None
+    workers: int,
+    pool: str = POOL,
+    *,
+    server_port: int = 0,
+    tell: Callable[[dict[str, Any]], None] | None = None,
 ) -> int:
     """Workers until they are stopped; the worst exit code.
 
-    With ``tell`` each beginning and end is told, and what the workers say goes to standard error.
+    With ``server_port`` a server is started for them, and ends with them. With ``tell`` each
+    beginning and end is told, and what the workers say goes to standard error.
     """
+    if not server_port:
+        return _work(workers, pool, "", tell)
+    with local_server(server_port) as running:
+        if tell:
+            tell({"event": "started", "server": running.url, "pid": running.pid})
+        return _work(workers, pool, running.url, tell)
+
+
+def _work(
+    workers: int, pool: str, server: str, tell: Callable[[dict[str, Any]], None] | None
+) -> int:
     deploy(pool)
     begun: list[subprocess.Popen[bytes]] = []
     for number in range(1, workers + 1):
         name = f"{os.getpid()}-{number}"
         out = sys.stderr if tell else None
-        command = worker(pool, name=name)
+        command = worker(pool, name=name, server=server)
         begun.append(subprocess.Popen(command, start_new_session=True, stdout=out))
         if tell:
             tell({"event": "started", "worker": name, "pid": begun[-1].pid, "pool": pool})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from prefect import flow
 
+from flows.limits import merchant_limit
 from flows.report import Timings, report
 from flows.server import patient_server
-from flows.tasks import publish, stage, take_in, tell
+from flows.tasks import merchant_of, publish, stage, take_in, tell
 from pipeline.plan import STAGES
 
 
@@ -26,10 +27,11 @@ def process_broadcast(
     steps = Timings()
     with steps.of("ingest"):
         prefix = take_in(workspace, inputs, broadcast_file, transcript_file, amend)
-    for name in STAGES:
-        with steps.of(name):
-            content = stage.with_options(name=name)(workspace, prefix, name)
-        print(f"{prefix}: {name} {content[:16] or 'does not apply'}")
+    with merchant_limit(merchant_of(workspace, prefix)):
+        for name in STAGES:
+            with steps.of(name):
+                content = stage.with_options(name=name)(workspace, prefix, name)
+            print(f"{prefix}: {name} {content[:16] or 'does not apply'}")
     with steps.of("index"):
         print(f"{prefix}: {publish(workspace, prefix)} documents")
     report(workspace, prefix, steps.seconds)

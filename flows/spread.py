@@ -15,9 +15,9 @@ from uuid import UUID
 from prefect import flow, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
-from prefect.concurrency.sync import concurrency
 from prefect.deployments import run_deployment
 
+from flows.limits import merchant_limit
 from flows.report import Timings, report
 from flows.server import patient_server
 from flows.tasks import (
@@ -54,8 +54,7 @@ def part(
     workspace: str, prefix: str, what: StageName, number: int, count: int, merchant: str = ""
 ) -> int:
     """What a worker runs. A limit named ``merchant-<id>`` holds, where there is one."""
-    names = [f"merchant-{merchant}"] if merchant else []
-    with concurrency(names, occupy=1, strict=False):
+    with merchant_limit(merchant):
         done = do_part(workspace, prefix, what, number, count)
     print(f"{prefix}: {what} {number}/{count}: {done}")
     return done

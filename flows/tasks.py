@@ -13,6 +13,7 @@ from typing import Any
 from prefect import task
 from prefect.client.schemas.objects import State, TaskRun
 
+from flows.events import emit
 from flows.workspaces import opened
 from pipeline import notify, runner
 from pipeline.bootstrap import Application
@@ -51,6 +52,13 @@ def take_in(
     return awaited(app, lambda: runner.take_in(app, request).prefix, ", ".join(inputs))
 
 
+def merchant_of(workspace: str, prefix: str) -> str:
+    """Whose broadcast it is."""
+    app = opened(workspace)
+    revision = awaited(app, lambda: app.archive.revision(prefix), prefix)
+    return revision.broadcast.merchant_id if revision else ""
+
+
 @task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
 def stage(workspace: str, prefix: str, name: StageName) -> str:
     """One stage; the content id of its output, empty where the stage does not apply."""
@@ -69,6 +77,8 @@ def publish(workspace: str, prefix: str) -> int:
 
 @task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
 def tell(workspace: str, prefix: str) -> str:
-    """Tell the receivers of webhooks; why that did not work, which never fails the broadcast."""
+    """Tell the receivers of webhooks and the server; why that did not work, which fails nothing."""
     app = opened(workspace)
-    return awaited(app, lambda: notify.tell_of(app, app.archive.state_at(prefix)), prefix)
+    state = awaited(app, lambda: app.archive.state_at(prefix), prefix)
+    emit(awaited(app, lambda: notify.about(app, state), prefix))
+    return awaited(app, lambda: notify.tell_of(app, state), prefix)

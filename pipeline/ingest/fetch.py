@@ -13,7 +13,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from pipeline.errors import InputError, ObjectMissing, OutsideReference
+from pipeline.errors import (
+    InputError,
+    ObjectMissing,
+    OutsideReference,
+    SourceError,
+    StoreUnavailable,
+)
 from pipeline.ingest.disk import translated
 from pipeline.ingest.formats import parse_broadcast
 from pipeline.ports import ObjectStat, ObjectStore
@@ -93,6 +99,26 @@ def resolve(
     copies = scratch / sha256_hex(f"{bucket}/{key}".encode())[:16]
     admit(_size_of(s3(bucket), key), copies)
     return _from_s3(s3(bucket), key, name=text, copies=copies)
+
+
+def merchant_of(place: str, *, s3: Callable[[str], ObjectStore]) -> str:
+    """Whose broadcast lies in a folder or under a prefix, by its description alone; empty: unknown.
+
+    Raises:
+        StoreUnavailable: nothing can be asked now.
+    """
+    try:
+        if _SCHEME.match(place):
+            bucket, key = bucket_and_key(place)
+            payload = s3(bucket).read(f"{key.rstrip('/')}/{BROADCAST_FILE}".lstrip("/"))
+        else:
+            with translated(place):
+                payload = (Path(place) / BROADCAST_FILE).read_bytes()
+        return parse_broadcast(payload, file_name=place)[0].merchant_id
+    except StoreUnavailable:
+        raise
+    except (InputError, SourceError):  # whoever processes it says what is wrong
+        return ""
 
 
 def bucket_and_key(uri: str) -> tuple[str, str]:

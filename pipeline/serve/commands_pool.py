@@ -12,20 +12,26 @@ from pipeline.serve.options import examples, json_option, service, workspace_opt
 @click.command(
     "work",
     epilog=examples(
-        "evidence flows work --workers 3", "evidence flows work --json > workers.jsonl"
+        "evidence flows work --workers 3",
+        "evidence flows work --server   # a server as well; its page: http://127.0.0.1:4200",
+        "evidence flows work --json > workers.jsonl",
     ),
 )
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--server", is_flag=True, help="Start a Prefect server for this machine, too.")
+@click.option("--port", type=click.IntRange(1, 65535), default=4200, help="The server's port.")
 @click.option("--pool", default="evidence", show_default=True, help="Work pool.")
 @json_option
-def work_command(workers: int, pool: str, as_json: bool) -> None:
+def work_command(workers: int, server: bool, port: int, pool: str, as_json: bool) -> None:
     """Make pool and deployments and run WORKERS workers here until stopped.
 
-    They take work from the server in PREFECT_API_URL, one thing each at a time. Any machine with
-    this program, the same settings and the same server may do the same.
+    They take work from the server in PREFECT_API_URL (or the one that --server starts here), one
+    thing each at a time. Any machine with this program, the same settings and the same server may do
+    the same.
 
     \b
-    JSON, a line for each beginning and end: event (started, ended), worker, pid, pool, exit_code.
+    JSON, a line for each beginning and end: event (started, ended), worker, pid, pool, exit_code; for
+    a server: event, server (for PREFECT_API_URL), pid.
     """
     from pipeline.serve.commands_flows import flow_named
     from pipeline.serve.render import as_json as dump
@@ -34,7 +40,9 @@ def work_command(workers: int, pool: str, as_json: bool) -> None:
     def tell(row: dict[str, object]) -> None:
         say(dump(row))
 
-    raise click.exceptions.Exit(flow_named("work")(workers, pool, tell=tell if as_json else None))
+    chosen = port if server else 0
+    code = flow_named("work")(workers, pool, server_port=chosen, tell=tell if as_json else None)
+    raise click.exceptions.Exit(code)
 
 
 @click.command("status", epilog=examples("evidence flows status", "evidence flows status --json"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,13 +16,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import psutil  # type: ignore[import-untyped]
 import pytest
+from prefect.concurrency.sync import concurrency
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from pipeline.ledger import Ledger
 from tests.command import PROGRAM, ROOT, env, evidence, short_broadcast, workspace
 from tests.machines import kill_all
 from tests.media import master
-from tests.prefects import server
+from tests.prefects import QUIET, server
 from tests.queues import Queue, event, speaking_sqs
 from tests.services import s3_environment, s3_settings, s3_store
 
@@ -70,6 +74,60 @@ def test_backfill_goes_on_past_a_broken_one_and_sets_it_aside(
     assert (planned["waiting"], planned["done"], planned["quarantined"]) == (0, 2, 1)
     again = evidence(*backfill, "--again", **prefect).json
     assert [row["outcome"] for row in again] == ["failed"]
+
+
+@pytest.mark.slow
+def test_an_automation_stops_the_pool_when_an_arrival_is_set_aside(
+    incoming: Path, tmp_path: Path, prefect: dict[str, str]
+):
+    deploy_the_file(prefect)
+    pool = f"{prefect['PREFECT_API_URL']}/work_pools/evidence"
+    text = (ROOT / "infra" / "automation.yaml").read_text(encoding="utf-8")
+    given = tmp_path / "automation.yaml"
+    mine = text.replace("POOL_ID", asked(pool)["id"]).replace("threshold: 3", "threshold: 1")
+    given.write_text(mine, encoding="utf-8")
+    made = [*ASK, "automation", "create", "--from-file", str(given)]
+    done = subprocess.run(made, env=env(**prefect), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not asked(pool)["is_paused"]
+    here = workspace(tmp_path / "w")
+    for outcome in ("failed", "failed", "quarantined"):
+        backfill = ("flows", "backfill", incoming / "c-broken", "-w", here, "--json")
+        (row,) = evidence(*backfill, **prefect).json
+        assert row["outcome"] == outcome
+    end = time.monotonic() + 60
+    while not asked(pool)["is_paused"]:
+        assert time.monotonic() < end
+        time.sleep(0.5)
+    assert evidence("flows", "pause", "--off", **prefect).code == 0
+
+
+def test_a_merchant_has_no_more_broadcasts_at_once_than_its_limit(
+    incoming: Path, tmp_path: Path, prefect: dict[str, str]
+):
+    place, here = incoming / "a-zh01", workspace(tmp_path / "w")
+    name = f"merchant-{json.loads((place / 'broadcast.json').read_text())['merchant_id']}"
+    made = [*ASK, "gcl", "create", name, "--limit", "1"]
+    assert subprocess.run(made, env=env(**prefect), capture_output=True).returncode == 0
+    backfill = [*PROGRAM, "flows", "backfill", str(place), "-w", str(here)]
+    with (
+        temporary_settings(updates={PREFECT_API_URL: prefect["PREFECT_API_URL"]}),
+        concurrency([name], occupy=1, strict=True),
+    ):
+        running = subprocess.Popen(
+            backfill, env=env(**prefect), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.wait(60)
+        assert not psutil.Process(running.pid).children()  # it waits, and has not begun
+    said = running.communicate(timeout=200)[0].decode()
+    assert running.returncode == 0, said
+    assert "done" in said
+
+
+def asked(url: str) -> Any:
+    with urllib.request.urlopen(url) as reply:
+        return json.load(reply)
 
 
 def test_watch_waits_for_the_marker(incoming: Path, tmp_path: Path, prefect: dict[str, str]):
@@ -136,8 +194,7 @@ def test_the_file_of_deployments_is_what_the_server_takes(prefect: dict[str, str
     names = ("backfill/nightly", "maintain/daily", "process-spread/pool", "live/pool")
     for name in (*names, "watch/events"):
         assert name in show.stdout
-    asked = urllib.request.urlopen(f"{prefect['PREFECT_API_URL']}/deployments/name/watch/events")
-    kept = json.load(asked)
+    kept = asked(f"{prefect['PREFECT_API_URL']}/deployments/name/watch/events")
     assert kept["parameters"]["events"].startswith("https://sqs.")
     assert set(kept["parameters"]) <= set(kept["parameter_openapi_schema"]["properties"])
     assert kept["global_concurrency_limit"]["limit"] == 1
@@ -237,6 +294,40 @@ def test_the_pool_and_its_workers_can_be_asked_for_as_json(prefect: dict[str, st
     assert "no such pool" in missing.error["message"]
 
 
+@pytest.mark.slow
+def test_one_command_starts_a_server_and_a_worker_and_ends_both(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    apart = QUIET | {"PREFECT_HOME": str(tmp_path / "prefect")}
+    begun = subprocess.Popen(
+        [*PROGRAM, "flows", "work", "--server", "--port", str(port), "--json"],
+        env=env(**apart),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert begun.stdout is not None
+        up, started = (json.loads(begun.stdout.readline()) for _ in range(2))
+        assert (up["event"], up["server"]) == ("started", f"http://127.0.0.1:{port}/api")
+        named = apart | {"PREFECT_API_URL": up["server"]}
+        end = time.monotonic() + 240
+        while True:
+            told = evidence("flows", "status", "--json", **named).json
+            if [one["name"] for one in told["workers"]] == [started["worker"]]:
+                break
+            assert time.monotonic() < end, told
+            time.sleep(1)
+        begun.send_signal(signal.SIGINT)
+        begun.communicate(timeout=120)
+    finally:
+        kill_all([begun])
+    assert begun.returncode == 130
+    assert not psutil.pid_exists(up["pid"])
+    assert not psutil.pid_exists(started["pid"])
+
+
 @pytest.mark.services
 def test_a_recording_is_found_by_its_message_and_the_message_deleted_when_it_is_done(
     tmp_path: Path, prefect: dict[str, str]
@@ -286,9 +377,6 @@ def test_a_run_leaves_its_stages_timings_coverage_and_links(
 
 def artifact(key: str, prefect: dict[str, str]) -> list[dict[str, Any]]:
     """The newest table of a key on the server's page."""
-    asked = urllib.request.Request(
-        f"{prefect['PREFECT_API_URL']}/artifacts/{key}/latest", method="GET"
-    )
-    with urllib.request.urlopen(asked) as reply:
-        rows: list[dict[str, Any]] = json.loads(json.load(reply)["data"])
+    newest = asked(f"{prefect['PREFECT_API_URL']}/artifacts/{key}/latest")
+    rows: list[dict[str, Any]] = json.loads(newest["data"])
     return rows
