@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import http.client
 import ipaddress
-import os
 import re
 import secrets
 import socket
@@ -21,9 +20,9 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from pipeline.archive import parsed
-from pipeline.errors import ConfigError, InputError, NotFound
+from pipeline.errors import InputError, NotFound
 from pipeline.model import Frozen
-from pipeline.provenance import canonical_bytes
+from pipeline.private import keep_private
 
 LONGEST_URL, LONGEST_NAME, MOST_HOOKS = 2000, 100, 50
 _HOOK_ID = re.compile(r"[0-9a-f]{12}")
@@ -136,20 +135,7 @@ class HookBook:
         return line_to(hook.url, allowed=self._allowed, timeout_s=timeout_s)
 
     def _write(self, hook: Hook) -> None:
-        draft = self._folder / f".{hook.hook_id}.{secrets.token_hex(8)}"
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(canonical_bytes(hook.model_dump(mode="json")))
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self._folder / f"{hook.hook_id}.json")
-        except OSError as error:
-            raise ConfigError(
-                f"{self._folder}: {error.strerror or 'cannot be written'}",
-                hint="check the folder's owner and permissions",
-            ) from error
+        keep_private(hook, self._folder / f"{hook.hook_id}.json")
 
 
 # --- where a message may go -----------------------------------------------------------------

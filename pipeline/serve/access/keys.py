@@ -7,7 +7,6 @@ stays as a record of who had access, and so the desk never falls open again.
 from __future__ import annotations
 
 import hmac
-import os
 import re
 import secrets
 import time
@@ -16,9 +15,9 @@ from pathlib import Path
 
 from pipeline.archive import parsed
 from pipeline.cases.run import KeyRing
-from pipeline.errors import ConfigError, InputError, NotAllowed, NotFound
+from pipeline.errors import InputError, NotAllowed, NotFound
 from pipeline.model import Frozen
-from pipeline.provenance import canonical_bytes
+from pipeline.private import keep_private
 from pipeline.serve.access.roles import LIMITED, Role, Viewer
 
 _KEY = re.compile(r"re_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
@@ -196,20 +195,7 @@ class KeyBook:
         return parsed(path.read_bytes(), ApiKey, name=str(path))
 
     def _write(self, record: ApiKey) -> None:
-        draft = self._folder / f".{record.key_id}.{secrets.token_hex(8)}"
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(canonical_bytes(record.model_dump(mode="json")))
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self._folder / f"{record.key_id}.json")
-        except OSError as error:
-            raise ConfigError(
-                f"{self._folder}: {error.strerror or 'cannot be written'}",
-                hint="check the folder's owner and permissions",
-            ) from error
+        keep_private(record, self._folder / f"{record.key_id}.json")
 
 
 def _check(name: str, role: str, merchants: tuple[str, ...], hosts: tuple[str, ...]) -> None:
