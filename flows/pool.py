@@ -98,6 +98,7 @@ def run(
     With ``server_port`` a server is started for them, and ends with them. With ``tell`` each
     beginning and end is told, and what the workers say goes to standard error.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # how a container is stopped
     if not server_port:
         return _work(workers, pool, "", tell)
     with local_server(server_port) as running:

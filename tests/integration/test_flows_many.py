@@ -319,7 +319,7 @@ def test_one_command_starts_a_server_and_a_worker_and_ends_both(tmp_path: Path):
                 break
             assert time.monotonic() < end, told
             time.sleep(1)
-        begun.send_signal(signal.SIGINT)
+        begun.send_signal(signal.SIGTERM)  # as a container's end
         begun.communicate(timeout=120)
     finally:
         kill_all([begun])
