@@ -155,6 +155,7 @@ class Application:
         return Context(
             archive=self.archive,
             settings=self.settings,
+            writer=self.writer,
             scratch=self.scratch,
             transcriber=lambda: self.transcriber,
             reader=lambda: self.reader,

@@ -72,6 +72,8 @@ class Context:
 
     archive: Archive
     settings: Settings
+    writer: str
+    """Whose custody events these are."""
     scratch: Path
     transcriber: Callable[[], Transcriber]
     reader: Callable[[], TextReader]
@@ -148,8 +150,8 @@ def finish(context: Context, prefix: str) -> State:
         Release(number=1, revision=revision.number, outputs=tuple(o for o in outputs if o)),
         retain_until=retain,
     )
-    custody.roll_up(context.archive.store, prefix, retain_until=retain)
     state = State(prefix, revision, release)
+    custody.processed(context.archive, state, writer=context.writer, retain_until=retain)
     counts: dict[str, int] = {o.stage: o.records for o in release.outputs}
     context.archive.put_catalogue(state, {**counts, "duration_ms": revision.duration_ms})
     return state

@@ -120,6 +120,43 @@ def roll_up(store: ObjectStore, prefix: str, *, retain_until: datetime | None = 
         _roll(store, prefix, events, retain_until)
 
 
+def processed(
+    archive: Archive, state: State, *, writer: str, retain_until: datetime | None = None
+) -> None:
+    """Note once that a release was made and of what, and see that the newest roll holds all.
+
+    Raises:
+        SourceError: the store could not take it.
+    """
+    store, prefix, number = archive.store, state.prefix, state.release.number
+    if any(_made(event) == number for event in rolled_events(store, prefix)):
+        roll_up(store, prefix, retain_until=retain_until)
+        return
+    about = {
+        "release": number,
+        "revision": state.release.revision,
+        "outputs": {output.stage: output.content for output in state.release.outputs},
+    }
+    record(
+        archive,
+        state,
+        "processed",
+        writer=writer,
+        by=writer,
+        about=about,
+        retain_until=retain_until,
+    )
+
+
+def _made(event: Event) -> int:
+    """The release that an event says was made; 0 for other events."""
+    if event.body.get("event") != "processed":
+        return 0
+    about = event.body.get("about")
+    number = about.get("release") if isinstance(about, dict) else 0
+    return number if isinstance(number, int) else 0
+
+
 def _roll(
     store: ObjectStore, prefix: str, events: Sequence[Event], retain_until: datetime | None
 ) -> None:

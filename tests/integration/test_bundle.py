@@ -125,7 +125,7 @@ def test_a_bundle_from_an_s3_store(tmp_path: Path, authority: Authority) -> None
     report = verify(Asked(made_of.folder, one.trust(tmp_path / "t.json"), (one.recording,)))
     assert [c for c in report.checks if c.status != "pass"] == []
     (found,) = custody_checked(one.app, [], deep=True)
-    assert (found.events, found.faults) == (2, ())
+    assert (found.events, found.faults) == (3, ())
 
 
 def test_an_order_is_answered_and_sealed_in_one_call(

@@ -58,9 +58,9 @@ def test_events_follow_each_other_and_alterations_are_found(here: Desk) -> None:
         note(here.app, state, "viewed", about={"n": n})
     assert faults(here, deep=True) == []
     bodies = [e.body for e in custody.events_of(here.app.store, state.prefix)]
-    assert [b["event"] for b in bodies] == ["ingested", "viewed", "viewed", "viewed"]
+    assert [b["event"] for b in bodies] == ["ingested", "processed", "viewed", "viewed", "viewed"]
     assert all(b["by"] for b in bodies[1:])
-    second = files(here)[1]
+    second = files(here)[2]
     kept = second.read_bytes()
     rewritten(second, kept.replace(b'"n":1', b'"n":7').replace(b'"n":0', b'"n":7'))
     assert faults(here) == ["chain", "roll"]
@@ -69,6 +69,25 @@ def test_events_follow_each_other_and_alterations_are_found(here: Desk) -> None:
     rewritten(second, kept)
     second.unlink()
     assert "gap" in faults(here)
+
+
+def test_what_was_made_is_noted_once_a_release(here: Desk) -> None:
+    state = here.app.archive.state(NAME)
+    custody.processed(here.app.archive, state, writer="another")
+    (event,) = [
+        e.body
+        for e in custody.events_of(here.app.store, state.prefix)
+        if e.body["event"] == "processed"
+    ]
+    assert event["about"] == {
+        "release": 1,
+        "revision": state.revision.number,
+        "outputs": {o.stage: o.content for o in state.release.outputs},
+    }
+    later = state.release.model_copy(update={"number": 2})
+    custody.processed(here.app.archive, state._replace(release=later), writer="another")
+    assert len(custody.events_of(here.app.store, state.prefix)) == 3
+    assert faults(here) == []
 
 
 def test_an_altered_roll_is_found_and_never_sealed(here: Desk, tmp_path: Path) -> None:
@@ -91,7 +110,7 @@ def test_a_store_without_rolls_is_read_event_by_event(here: Desk, tmp_path: Path
         roll.chmod(0o600)
         roll.unlink()
     state = here.app.archive.state(NAME)
-    assert len(custody.rolled_events(here.app.store, state.prefix)) == 2
+    assert len(custody.rolled_events(here.app.store, state.prefix)) == 3
     assert verify(Asked(here.seal(tmp_path).folder)).failed == ()
     assert faults(here) == []
 
@@ -115,7 +134,7 @@ def test_many_at_once_make_one_chain(here: Desk) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: note(here.app, state, "viewed", about={"n": n}), range(16)))
     (found,) = custody_checked(here.app, [], deep=False)
-    assert (found.events, found.writers, found.faults) == (17, 1, ())
+    assert (found.events, found.writers, found.faults) == (18, 1, ())
 
 
 def test_the_log_gathers_each_event_once_and_is_stamped(
@@ -123,7 +142,7 @@ def test_the_log_gathers_each_event_once_and_is_stamped(
 ) -> None:
     assert log_faults(here.app.store) == (0, [])
     lone = stamp_custody(here.app)
-    assert (lone.number, lone.events, lone.stamped, len(lone.refused)) == (1, 1, (), 1)
+    assert (lone.number, lone.events, lone.stamped, len(lone.refused)) == (1, 2, (), 1)
     with here.authority as authority:
         asked = here.app.settings.seal.authorities[0].model_copy(update={"url": authority.url})
         seal = here.app.settings.seal.model_copy(update={"authorities": (asked,)})
@@ -140,7 +159,7 @@ def test_the_log_gathers_each_event_once_and_is_stamped(
     assert "the recording is unchanged since" in report.checks[9].sentence
     assert abs(report.facts["recording_proven_utc_ms"] - now) < 60_000
     assert report.holds("trusted")
-    chained = next(p for p in files(here) if "-e" in p.name)
+    chained = files(here)[1]
     rewritten(chained, chained.read_bytes() + b" ")
     assert [fault.code for fault in log_faults(here.app.store)[1]] == ["log_event"]
     first = here.app.root / "objects/custody-log/000001.json"
@@ -159,7 +178,7 @@ def test_the_command_notes_what_is_taken_out_and_checks(here: Desk, tmp_path: Pa
     event = json.loads(listed[-1])
     assert event["event"] == "exported"
     assert event["about"]["sha256"] in cut.json["info"]["files"].values()
-    assert evidence("custody", "stamp", "-w", root, "--json").json["events"] == 2
+    assert evidence("custody", "stamp", "-w", root, "--json").json["events"] == 3
     checked = evidence("custody", "verify", "-w", root)
     assert checked.code == 0
     assert "log: 1 entries" in checked.out
