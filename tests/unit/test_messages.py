@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,12 @@ def followed(app: Application, box: Mailbox, bucket: MemoryStore, marker: str = 
     return Told(app, box, ["s3://replays/on/"], marker=marker, s3=lambda _: bucket)
 
 
+MOMENTS = count(1)
+
+
 def done(app: Application, arrival: Any, *, outcome: str = "done", transient: bool = False) -> None:
-    one = Try(place=arrival.place, outcome=outcome, at_utc_ms=1, transient=transient)  # type: ignore[arg-type]
+    at_utc_ms = next(MOMENTS)
+    one = Try(place=arrival.place, outcome=outcome, at_utc_ms=at_utc_ms, transient=transient)  # type: ignore[arg-type]
     Ledger(app.store).add(arrival.digest, one)
 
 
