@@ -94,7 +94,10 @@ def read_line(
         if rule.pattern.regex.search(shape.text):
             found += _by_rule(rule, shape, cues, before=before, setting=setting)
     if opinion is not None and shape.clauses:
-        found = [c._replace(view=opinion.view(c.rule.rule.type, c.start, c.end)) for c in found]
+        found = [
+            c._replace(view=opinion.view(c.rule.rule.type, c.start, c.end, heard=heard))
+            for c in found
+        ]
         found += _by_reading(opinion, shape, cues, book=book, before=before, setting=setting)
     found = [c._replace(heard=True) for c in found] if heard else found
     standing = [c for c in found if not c.dropped_by]

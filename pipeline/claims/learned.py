@@ -59,8 +59,11 @@ class Opinion(NamedTuple):
     types: dict[str, int]
     bounds: Bounds
 
-    def view(self, claim_type: str, start: int, end: int) -> View:
-        """Of a statement at ``[start, end)`` of the shape, by the best of the clauses it touches."""
+    def view(self, claim_type: str, start: int, end: int, *, heard: bool = False) -> View:
+        """Of a statement at ``[start, end)`` of the shape, by the best of the clauses it touches.
+
+        Of recognised words no rival is asked: misheard ones look like a claim of another type.
+        """
         column = self.types[claim_type]
         touched = [
             row
@@ -69,7 +72,7 @@ class Opinion(NamedTuple):
         ]
         best = max((row[column] for row in touched), default=self.bounds.likely)
         rival = max(map(max, touched), default=best)
-        if best < self.bounds.likely <= rival and rival - best >= RIVAL:
+        if not heard and best < self.bounds.likely <= rival and rival - best >= RIVAL:
             return "impossible"
         if best < self.bounds.unlikely:
             return "impossible" if best < self.bounds.unlikely - IMPOSSIBLE else "unlikely"
