@@ -202,7 +202,7 @@ def test_a_bundle_of_a_claim_and_of_an_order(
     report = verify(Asked(sealed.folder))
     assert report.failed == ()
     events = json.loads((sealed.folder / "custody.json").read_bytes())
-    assert len(events["events"]) == 1 + 3 * 2
+    assert len(events["events"]) == 2 + 3 * 2
     assert events["log"][0]["tokens"]
     assert (sealed.folder / events["log"][0]["tokens"][0]).is_file()
 
