@@ -113,13 +113,6 @@ def _newest_roll(store: ObjectStore, prefix: str) -> list[Event]:
         raise UnknownFormat(f"{max(keys)}: is no roll of custody events") from error
 
 
-def roll_up(store: ObjectStore, prefix: str, *, retain_until: datetime | None = None) -> None:
-    """See that the newest roll holds every event there is."""
-    events = rolled_events(store, prefix)
-    if len(events) > len(_newest_roll(store, prefix)):
-        _roll(store, prefix, events, retain_until)
-
-
 def processed(
     archive: Archive, state: State, *, writer: str, retain_until: datetime | None = None
 ) -> None:
@@ -129,8 +122,10 @@ def processed(
         SourceError: the store could not take it.
     """
     store, prefix, number = archive.store, state.prefix, state.release.number
-    if any(_made(event) == number for event in rolled_events(store, prefix)):
-        roll_up(store, prefix, retain_until=retain_until)
+    events = rolled_events(store, prefix)
+    if any(_made(event) == number for event in events):
+        if len(events) > len(_newest_roll(store, prefix)):
+            _roll(store, prefix, events, retain_until)
         return
     about = {
         "release": number,
