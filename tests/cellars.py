@@ -65,7 +65,9 @@ def _of_folder(made: Desk) -> Cellar:
         for marker in markers:
             said = json.loads(marker.read_text())
             said["ready_utc_ms"] = int(time.time() * 1000) - 1
-            marker.write_text(json.dumps(said))
+            draft = marker.with_name(".draft")
+            draft.write_text(json.dumps(said))
+            draft.replace(marker)
 
     def asks() -> int:
         return sum("until_utc_ms" in marker.read_text() for marker in markers)

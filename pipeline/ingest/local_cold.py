@@ -2,7 +2,8 @@
 
 ``.evidence/cold/<key>`` is JSON: ``storage_class`` (a word for people), ``takes_s`` (how long it
 takes to come back), and once it was asked for ``ready_utc_ms`` and ``until_utc_ms``. Whoever moves
-files to tape or to a disk on a shelf writes it, and removes it for good when they are back.
+files to tape or to a disk on a shelf writes it (beside it, then renamed over it, so that nobody
+reads half of one), and removes it for good when they are back.
 """
 
 from __future__ import annotations
