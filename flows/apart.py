@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any, NamedTuple
 
+from pipeline import logs
 from pipeline.settings import Settings
 from pipeline.standing import MBIT_S
 
@@ -102,6 +103,8 @@ def _run(command: list[str], out: IO[bytes], limit_s: float, tell: Callable[[str
             *lines, rest = (rest[-_KEPT:] + piece).split(b"\n")
             for row in filter(None, map(_row, lines)):  # what a library prints is no progress
                 heard_s = time.monotonic()
+                if "event" in row:  # a line of its log, where that is JSON
+                    logs.passed_on(row)
                 if "waiting" in row:
                     tell(str(row["waiting"]))
         left_s = max(0.0, limit_s - (time.monotonic() - heard_s))
@@ -132,7 +135,7 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
 
 
 def _hung(place: str, said: str, limit_s: float) -> Outcome:
-    last = _last(said, "stage")
+    last = _last(said, "done_ms")
     at = f" after {last['stage']} {last['done_ms']} of {last['total_ms']} ms" if last else ""
     text = f"{place}: nothing was heard of its process for {limit_s:.0f} s{at}; it was ended"
     return Outcome("", "hung", f"{text} — see hang_s and hang_pm", False)

@@ -20,6 +20,7 @@ from pipeline.bootstrap import Application
 from pipeline.ingest.arrivals import Arrival
 from pipeline.ingest.fetch import merchant_of
 from pipeline.ledger import PARKED, Ledger, Sheet, Try
+from pipeline.logs import about
 from pipeline.planning import Found, Rates, looked, plan, summary
 from pipeline.runner import bucket_opener
 
@@ -101,7 +102,8 @@ def find(
     app, by, what = opened(workspace), Rates(**rates), ", ".join(places)
     found = awaited(app, lambda: list(looked(app, places)), what)
     planned = plan(found, by, again=again, limit=limit)
-    print(f"plan: {summary(planned, by)}")
+    with about(event="plan"):
+        print(f"plan: {summary(planned, by)}")
     rows = [{"what": k, "value": str(v)} for k, v in planned.items() if k != "places"]
     create_table_artifact(table=rows, key="plan", description=f"Before it began: {what}")
     chosen = [one for one in found if one.wanted(again=again)][: limit or None]
@@ -140,7 +142,8 @@ def run_these(workspace: str, chosen: list[Arrival], *, at_once: int) -> list[di
             end_all()
             raise
     for row in rows:
-        print(f"{row['place']}: {row['outcome']} in {row['seconds']} s {row['message']}")
+        with about(event="arrival", broadcast=row["broadcast_id"], place=row["place"]):
+            print(f"{row['place']}: {row['outcome']} in {row['seconds']} s {row['message']}")
     if rows:
         create_table_artifact(table=rows, key="broadcasts", description="What this run did")
     return rows

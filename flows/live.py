@@ -12,10 +12,12 @@ from flows.report import Timings, report
 from flows.server import patient_server
 from flows.tasks import RETRIES, RETRY_DELAY_S, is_transient, publish, stage, take_in, tell
 from flows.workspaces import opened
+from pipeline.archive import broadcast_id_of
 from pipeline.ingest.sources import followed
 from pipeline.live import Session
 from pipeline.live_end import close, hand_over
 from pipeline.live_lag import Pace, lag_figures
+from pipeline.logs import henceforth
 from pipeline.plan import STAGES
 from pipeline.runner import bucket_opener
 
@@ -74,6 +76,7 @@ def live(
     with steps.of("ingest"):
         prefix = take_in(workspace, recording, found["broadcast_file"], "", found["amends"])
         hand(workspace, prefix, found["heard"])
+    henceforth(broadcast=broadcast_id_of(prefix))
     for name in STAGES:
         with steps.of(name):
             stage.with_options(name=name)(workspace, prefix, name)

@@ -14,6 +14,7 @@ from flows.server import patient_server
 from flows.tasks import RETRIES, RETRY_DELAY_S, is_transient
 from flows.workspaces import opened
 from pipeline import notify, upkeep
+from pipeline.logs import about
 
 
 @task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
@@ -103,7 +104,8 @@ def _sample(names: list[str], size: int, share: float, seed: str) -> list[str]:
 def _show(found: upkeep.Upkeep) -> None:
     """The run's report on the server's page: what was looked at, found, and may be removed."""
     for finding in found.findings:
-        print(f"{finding.broadcast_id}: {finding.code}: {finding.detail}")
+        with about(event="finding", broadcast=finding.broadcast_id):
+            print(f"{finding.broadcast_id}: {finding.code}: {finding.detail}")
     counts = found.model_dump(exclude={"findings", "past"})
     rows = [{"what": name, "result": str(value)} for name, value in counts.items()]
     rows += [

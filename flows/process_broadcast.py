@@ -8,6 +8,8 @@ from flows.limits import merchant_limit
 from flows.report import Timings, report
 from flows.server import patient_server
 from flows.tasks import merchant_of, publish, stage, take_in, tell
+from pipeline.archive import broadcast_id_of
+from pipeline.logs import henceforth
 from pipeline.plan import STAGES
 
 
@@ -27,6 +29,7 @@ def process_broadcast(
     steps = Timings()
     with steps.of("ingest"):
         prefix = take_in(workspace, inputs, broadcast_file, transcript_file, amend)
+    henceforth(broadcast=broadcast_id_of(prefix))
     with merchant_limit(merchant_of(workspace, prefix)):
         for name in STAGES:
             with steps.of(name):

@@ -31,7 +31,9 @@ from flows.tasks import (
     tell,
 )
 from flows.workspaces import opened
+from pipeline.archive import broadcast_id_of
 from pipeline.errors import EvidenceError
+from pipeline.logs import henceforth
 from pipeline.model import StageName
 from pipeline.plan import STAGES
 from pipeline.spread import PART_MS, Part, gather, parts_of
@@ -74,6 +76,7 @@ def process_spread(
     steps = Timings()
     with steps.of("ingest"):
         prefix = take_in(workspace, inputs, broadcast_file, "", amend)
+    henceforth(broadcast=broadcast_id_of(prefix))
     with steps.of("parts"):
         unfinished = wait(ask(workspace, prefix, part_ms, queue), stall_s=stall_s)
     if unfinished:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from pipeline import logs
 from pipeline.archive import Archive
 from pipeline.errors import ConfigError, DiskShort
 from pipeline.glance import Glance
@@ -215,4 +216,6 @@ def open_workspace(root: Path | None = None) -> Application:
             f"{chosen} is not a workspace",
             hint=f"make it one with `evidence init {chosen}`, or name one with --workspace",
         )
-    return Application(chosen, load(chosen))
+    settings = load(chosen)
+    logs.begin(settings)
+    return Application(chosen, settings)

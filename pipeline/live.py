@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline import logs
 from pipeline.archive import prefix_of
 from pipeline.bootstrap import Application
 from pipeline.errors import EvidenceError, NoAudio
@@ -95,7 +96,8 @@ class Session:
             InputError: nothing came at all. StoreUnavailable: the place is away.
         """
         amends = self.journal.ended()
-        with self.app.working_on(self.broadcast.broadcast_id):
+        name = self.broadcast.broadcast_id
+        with self.app.working_on(name), logs.about(broadcast=name, stage="live"):
             self.intake = self._taken_up()
             try:
                 while not self._passed():
@@ -153,10 +155,15 @@ class Session:
 
     def _put(self, seal: Seal) -> None:
         """Write a seal, with the segments and events that no seal has told of yet."""
+        with logs.about(chunk=f"part {seal.number}"):
+            self._write(seal)
+
+    def _write(self, seal: Seal) -> None:
         taken, events = self.intake.fresh()
         kept = self.journal.put(seal.model_copy(update={"taken": taken, "events": events}))
         if kept.at_utc_ms != seal.at_utc_ms:
             return  # the part stood as it is: what is new is told with the next one
+        logs.line("part_sealed", version=kept.version, last=kept.last)
         self.intake.tell(taken, events)
         if kept.version > 1:
             self.say(f"part {kept.number}: version {kept.version}")

@@ -17,6 +17,7 @@ from typing import NamedTuple, TypeVar
 from filelock import FileLock, Timeout
 
 from pipeline.errors import EvidenceError, IndexUnavailable, StoreUnavailable
+from pipeline.logs import about
 
 Result = TypeVar("Result")
 Tell = Callable[[str], None]
@@ -91,7 +92,9 @@ def patiently(
                     hint = f"{error.hint}; {service.later}"
                     raise service.error(error.message, hint=hint) from error
                 pause_s = min(pause_s, left_s)
-                tell(f"waiting for {service.words} ({error.message}); next try in {pause_s:.0f} s")
+                with about(event="waiting", waits_for=service.name):
+                    words = f"waiting for {service.words} ({error.message})"
+                    tell(f"{words}; next try in {pause_s:.0f} s")
                 if not waited:
                     notes.enter_context(noting(error.message))
                 waited = True
@@ -99,7 +102,8 @@ def patiently(
                 pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
             else:
                 if waited:
-                    tell(f"{service.words} is back; going on")
+                    with about(event="waited", waits_for=service.name):
+                        tell(f"{service.words} is back; going on")
                 return result
 
 

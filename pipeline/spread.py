@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline import logs
+from pipeline.archive import broadcast_id_of
 from pipeline.bootstrap import Application
 from pipeline.errors import NoAudio
 from pipeline.ingest.run import retain_until
@@ -83,6 +85,16 @@ def do_part(app: Application, prefix: str, part: Part, *, by: str = "") -> int:
         part: Which one; one that is there is left alone.
         by: Who does it, for the record.
     """
+    name = f"{part.stage} {part.number}/{part.of}"
+    ids = {"broadcast": broadcast_id_of(prefix), "stage": part.stage, "chunk": name, "part": name}
+    with logs.about(**ids, worker=by):
+        logs.line("part_begun")
+        count = _do_part(app, prefix, part, by=by)
+        logs.line("part_done", count=count)
+    return count
+
+
+def _do_part(app: Application, prefix: str, part: Part, *, by: str) -> int:
     if part.stage == "transcribe":
         return hear_part(app, prefix, number=part.number, count=part.of, by=by)
     if part.of == 1:

@@ -101,13 +101,15 @@ def flow_backfill_command(
     JSON fields: plan (as `evidence plan`), tried (place, outcome: done, failed, parked,
     quarantined; broadcast_id, seconds, message); with --dry-run nothing is tried.
     """
+    from pipeline.logs import about
     from pipeline.planning import Rates
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import note, say
 
     app, rates = service(workspace).app, Rates(**by)
     ahead = planned(app, places, rates, again=again, limit=limit)
-    show(ahead, rates, note, most=50)
+    with about(event="plan"):
+        show(ahead, rates, note, most=50)
     options = {"limit": limit, "at_once": at_once, "again": again, "rates": by}
     tried = [] if dry_run else flow_named("backfill")(str(app.root), list(places), **options)
     if as_json:
@@ -213,4 +215,18 @@ def flow_named(name: str) -> Any:
     entry = next(iter(entry_points(group="replay_evidence.flows", name=name)), None)
     if entry is None:
         raise ConfigError("the flows are not installed", hint="run `make setup` again")
+    _same_log()
     return entry.load()
+
+
+def _same_log() -> None:
+    """Where the log is JSON, Prefect's lines and those of what it starts are so, too."""
+    from importlib.resources import files
+
+    from pipeline import logs
+    from pipeline.settings import environment, hand_down, load
+
+    logs.begin(load(Path(environment("EVIDENCE_WORKSPACE") or ".")))
+    if logs.wanted():
+        hand_down("EVIDENCE_LOG_FORMAT", "json")
+        hand_down("PREFECT_LOGGING_SETTINGS_PATH", str(files("flows") / "logging.yaml"))
