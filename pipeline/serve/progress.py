@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline import logs
 
@@ -77,7 +77,7 @@ def progress_lines(every_s: float = 1.0) -> Progress:
     return report
 
 
-def line(**fields: str | int) -> None:
+def line(**fields: Any) -> None:
     """One of those lines; of the log, where that is JSON, and with the same fields."""
     from pipeline.serve.render import note
 
