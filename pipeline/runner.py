@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from pipeline.ingest.formats import parse_broadcast
 from pipeline.model import Broadcast, ClaimSet, Output, Screen, Transcript
 from pipeline.outputs import claims_of, screen_of, transcript_of
 from pipeline.packs import parse_pack, read_tables
-from pipeline.patience import INDEX, STORE, Result, Tell, noting, patiently
+from pipeline.patience import INDEX, STORE, Result, Service, Tell, noting, patiently
 from pipeline.plan import STAGES, Progress, finish, run_stage
 from pipeline.ports import ObjectStore
 from pipeline.transcribe.given import from_given, given_warnings
@@ -78,20 +78,29 @@ def process(
 
 
 def awaited(
-    app: Application, action: Callable[[], Result], *, what: str, tell: Tell | None = None
+    app: Application,
+    action: Callable[[], Result],
+    *,
+    what: str,
+    tell: Tell | None = None,
+    services: Sequence[Service] = (STORE,),
 ) -> Result:
-    """Do a step that finds done what it did before, waiting for a store that is away meanwhile.
+    """Do a step that finds done what it did before, waiting meanwhile for what is away.
 
     Raises:
-        StoreUnavailable: it was away for longer than ``store.wait_s``. Whatever the step raises.
+        StoreUnavailable: it was away for longer than ``store.wait_s``; likewise the error of each
+            other service waited for. Whatever the step raises.
     """
-    return patiently(
-        action,
-        service=STORE,
-        wait_s=app.settings.store.wait_s,
-        tell=tell or _silent,
-        noting=noting(app.scratch, STORE, what),
-    )
+    for one in services:
+        action = partial(
+            patiently,
+            action,
+            service=one,
+            wait_s=app.settings.store.wait_s,
+            tell=tell or _silent,
+            noting=noting(app.scratch, one, what),
+        )
+    return action()
 
 
 def _silent(text: str) -> None:

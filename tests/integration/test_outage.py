@@ -14,6 +14,7 @@ import pytest
 
 from pipeline.ledger import Ledger
 from tests.command import PROGRAM, env, evidence, short_broadcast
+from tests.desks import ask, served
 from tests.faults import FaultProxy, Reset
 from tests.machines import Left, Shared, keys, shared
 from tests.prefects import server
@@ -91,6 +92,7 @@ def test_a_run_waits_for_what_is_away_says_so_and_goes_on_where_it_was(
             told = evidence("status", "-w", here.folder, "--json", **line.environment)
             assert told.code == 6
             assert "has waited for the store" in told.error["hint"]
+        desk_tells(here, away, {**keys(), **(line.environment if away == "index" else {})})
         time.sleep(max(0.0, OUTAGE_S - (time.monotonic() - gone_s)))
         cut.clear()
         assert running.wait(300) == 0, said.read_text()
@@ -104,6 +106,19 @@ def test_a_run_waits_for_what_is_away_says_so_and_goes_on_where_it_was(
     assert [len(t) for t in tries] == ([1] if command == "backfill" else [])
     done = {key: digest for key, digest in objects.items() if not key.startswith("arrivals/")}
     assert (done, documents) == undisturbed
+
+
+def desk_tells(here: Shared, away: str, environment: dict[str, str]) -> None:
+    """The desk names the wait; it does so while it cannot ask the index itself."""
+    with served(here.folder, **environment) as desk:
+        told = ask(f"{desk}/api/v1/operations").json
+        (wait,) = told["waits"]
+        assert (wait["service"], bool(wait["message"])) == (away, True)
+        assert bool(told["index_error"]) == (away == "index")
+        page = ask(f"{desk}/ops?lang=en").text
+        assert {"store": "the object store", "index": "the search index"}[away] in page
+        assert ('id="index-away"' in page) == (away == "index")
+        assert f'evidence_waits{{service="{away}"}} 1.0' in ask(f"{desk}/metrics").text
 
 
 def begun(*words: str | Path, log: Any, **environment: str) -> subprocess.Popen[bytes]:
