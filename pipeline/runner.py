@@ -89,14 +89,15 @@ def awaited(
 
     Raises:
         StoreUnavailable: it was away for longer than ``store.wait_s``; likewise the error of each
-            other service waited for. Whatever the step raises.
+            other service waited for (an index: ``index.wait_s``). Whatever the step raises.
     """
     for one in services:
+        bounds = app.settings.index if one is INDEX else app.settings.store
         action = partial(
             patiently,
             action,
             service=one,
-            wait_s=app.settings.store.wait_s,
+            wait_s=bounds.wait_s,
             tell=tell or _silent,
             noting=noting(app.scratch, one, what),
         )

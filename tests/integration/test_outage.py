@@ -108,6 +108,25 @@ def test_a_run_waits_for_what_is_away_says_so_and_goes_on_where_it_was(
     assert (done, documents) == undisturbed
 
 
+@pytest.mark.parametrize("away", ["store", "index"])
+def test_upkeep_waits_too(away: str, place: Path, prefect: dict[str, str], tmp_path: Path):
+    here, said = room(tmp_path), tmp_path / "said"
+    assert evidence("process", place / "zh01", "-w", here.folder, **keys()).code == 0
+    line = Line(here)
+    with line.store as store, line.index as index, said.open("wb") as log:
+        cut = {"store": store, "index": index}[away]
+        cut.fail(Reset(), times=1_000_000)
+        asked = ("flows", "maintain", "-w", here.folder, "--json")
+        running = begun(*asked, log=log, **line.environment, **prefect)
+        until(lambda: bool(waiting(here)), running)
+        (wait,) = waiting(here)
+        assert (wait["service"], wait["what"]) == (away, "maintain")
+        cut.clear()
+        assert running.wait(300) == 0, said.read_text()
+    assert waiting(here) == []
+    assert '"findings": []' in said.read_text()
+
+
 def desk_tells(here: Shared, away: str, environment: dict[str, str]) -> None:
     """The desk names the wait; it does so while it cannot ask the index itself."""
     with served(here.folder, **environment) as desk:
