@@ -14,6 +14,7 @@ from flows.events import emit
 from flows.limits import merchant_limit
 from flows.server import patient_server
 from flows.tasks import RETRIES, RETRY_DELAY_S, awaited, is_transient
+from flows.trials import quarantined
 from flows.workspaces import opened
 from pipeline import notify
 from pipeline.bootstrap import Application
@@ -155,14 +156,7 @@ def _tell(app: Application, sheet: Sheet, ended: Outcome) -> None:
     if ended.broadcast_id:
         told = notify.about(app, app.archive.state(ended.broadcast_id))
     elif sheet.standing == "quarantined":
-        told = [
-            notify.Notice(
-                type="arrival.quarantined",
-                place=sheet.tries[-1].place,
-                error=ended.error,
-                message=ended.message[:1000],
-            )
-        ]
+        told = [quarantined(sheet.tries[-1].place, ended.error, ended.message)]
     emit(told)
     if told and notify.receivers(app):
         print(notify.safely(app, told))

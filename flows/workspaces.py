@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 
 from prefect.context import FlowRunContext, TaskRunContext
@@ -15,7 +14,7 @@ from pipeline.bootstrap import Application, open_workspace
 _HERE = threading.local()
 
 
-def _run_ids() -> Mapping[str, str]:
+def run_ids() -> dict[str, str]:
     """What Prefect knows of the run that says something: its ids, and the broadcast asked for."""
     flow, task = FlowRunContext.get(), TaskRunContext.get()
     found = {"flow_run": str(flow.flow_run.id)} if flow and flow.flow_run else {}
@@ -30,7 +29,7 @@ def _run_ids() -> Mapping[str, str]:
     return found | ({"place": str(asked["place"])} if asked.get("place") else {})
 
 
-logs.ids_from(_run_ids)
+logs.ids_from(run_ids)
 
 
 def opened(workspace: str) -> Application:

@@ -31,6 +31,7 @@ from pipeline.live_lag import Lag, Landed, Pace
 from pipeline.live_stream import StreamIntake
 from pipeline.media import run as media
 from pipeline.model import Broadcast, ClockMap
+from pipeline.patience import STORE, Standing
 from pipeline.provenance import sha256_hex
 from pipeline.transcribe.chunks import Chunk
 from pipeline.transcribe.readings import Item
@@ -83,6 +84,7 @@ class Session:
         self.intake: Intake
         self._lags: list[Lag] = []
         self._behind: list[Seal] = []
+        self._wait = Standing(app.scratch, STORE, self.broadcast.broadcast_id)
 
     @property
     def heard(self) -> Path:
@@ -104,6 +106,7 @@ class Session:
                     self.say("something came late: read again from the first")
             finally:
                 self.intake.close()
+                self._wait.end()
             recording = self.intake.recording()
         file = self.folder / "broadcast.json"
         file.write_bytes(self._description)
@@ -121,6 +124,7 @@ class Session:
         if not isinstance(place, Place):
             return StreamIntake(place, self.folder, self.pace, self.say)
         while (ranges := place.names_ranges()) is None:
+            self.pace.alive()
             time.sleep(self.pace.every_s)
         if not ranges:
             return SegmentIntake(place, self.folder, self.pace, self.say)
@@ -148,9 +152,11 @@ class Session:
             while self._behind:
                 self._put(self._behind[0])
                 self._behind.pop(0)
+            self._wait.end()
         except EvidenceError as error:
             if not error.transient or seal.last:
                 raise
+            self._wait.begin(error.message)
             self.say(f"part {seal.number} waits for the store: {error.message}")
 
     def _put(self, seal: Seal) -> None:
@@ -194,12 +200,18 @@ class _Pass:
     def run(self) -> None:
         """Hear everything; seal and index on the way."""
         try:
+            self._hear()
+            self._seal(last=True)
+        finally:
+            self._shown.rest()
+
+    def _hear(self) -> None:
+        try:
             for items in self._listening.hear(self._sound.audio(), step=1):
                 for item in items:
                     self._take(item)
         except NoAudio as error:
             self._session.say(error.message)
-        self._seal(last=True)
 
     def _take(self, item: Item) -> None:
         what = item.what

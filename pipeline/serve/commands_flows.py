@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +37,21 @@ def flows_command() -> None:
 @click.argument("recordings", nargs=-1, required=True)
 @click.option("--broadcast", "broadcast_file", type=click.Path(path_type=Path))
 @click.option("--transcript", type=click.Path(path_type=Path))
+@click.option("--again", is_flag=True, help="Also when it was set aside: it hung or crashed.")
 @workspace_option
 @json_option
 def flow_process_command(
     recordings: tuple[str, ...],
     broadcast_file: Path | None,
     transcript: Path | None,
+    again: bool,
     workspace: Path | None,
     as_json: bool,
 ) -> None:
     """Process RECORDINGS as one Prefect flow run: a task a stage, ids between them.
+
+    What opens recordings runs in a process of its own. A recording that hangs or crashes it three
+    times is quarantined, and tried once more with --again.
 
     \b
     JSON fields: as `evidence process`.
@@ -59,6 +65,7 @@ def flow_process_command(
         inputs=list(recordings),
         broadcast_file=str(broadcast_file) if broadcast_file else "",
         transcript_file=str(transcript) if transcript else "",
+        again=again,
     )
     shown = works.summary(works.app.archive.state_at(prefix))
     say(dump(shown) if as_json else f"{shown['broadcast_id']}: release {shown['release']}")
@@ -103,11 +110,13 @@ def flow_backfill_command(
     """
     from pipeline.logs import about
     from pipeline.planning import Rates
+    from pipeline.runner import awaited
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import note, say
 
     app, rates = service(workspace).app, Rates(**by)
-    ahead = planned(app, places, rates, again=again, limit=limit)
+    look = partial(planned, app, places, rates, again=again, limit=limit)
+    ahead = awaited(app, look, what=", ".join(places), tell=note)
     with about(event="plan"):
         show(ahead, rates, note, most=50)
     options = {"limit": limit, "at_once": at_once, "again": again, "rates": by}
