@@ -127,6 +127,21 @@ def test_upkeep_waits_too(away: str, place: Path, prefect: dict[str, str], tmp_p
     assert '"findings": []' in said.read_text()
 
 
+def test_the_plan_of_a_backfill_waits_too(place: Path, tmp_path: Path):
+    here, said = room(tmp_path), tmp_path / "said"
+    line = Line(here)
+    with line.store as store, line.index, said.open("wb") as log:
+        store.fail(Reset(), times=1_000_000)
+        asked = ("flows", "backfill", place, "-w", here.folder, "--json", "--dry-run")
+        running = begun(*asked, log=log, **line.environment)
+        until(lambda: bool(waiting(here)), running)
+        (wait,) = waiting(here)
+        assert (wait["service"], wait["what"]) == ("store", str(place))
+        store.clear()
+        assert running.wait(100) == 0, said.read_text()
+    assert json.loads(said.read_text().splitlines()[-1])["plan"]["to_try"] == 1
+
+
 def desk_tells(here: Shared, away: str, environment: dict[str, str]) -> None:
     """The desk names the wait; it does so while it cannot ask the index itself."""
     with served(here.folder, **environment) as desk:
