@@ -15,12 +15,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from pipeline import logs
 from pipeline.errors import Crashed, EvidenceError, Hung, Killed, MemoryShort
 
 _PROGRAM = [sys.executable, "-m", "flows.hand"]
@@ -40,7 +41,7 @@ class Voice:
 
     def say(self, text: str) -> None:
         """For the log of the run."""
-        self._send(("say", text))
+        self._send(("say", (text, logs.known())))
 
     def progress(self, stage: str, done_ms: int, total_ms: int) -> None:
         """How far a stage is; see :data:`pipeline.plan.Progress`."""
@@ -59,10 +60,25 @@ class Voice:
 # --- in the flow run ------------------------------------------------------------------------
 
 
-def start() -> None:
-    """Start it before it is needed: it takes a while to be ready."""
-    if getattr(_MINE, "hand", None) is None:
-        _MINE.hand = _Hand()
+@contextmanager
+def ready() -> Iterator[None]:
+    """Start it before it is needed, as it takes a while to be ready; it ends with the block."""
+    _start()
+    try:
+        yield
+    finally:
+        hand: _Hand | None = _MINE.hand
+        if hand is not None:
+            hand.end()
+        _MINE.hand = None
+
+
+def _start() -> _Hand:
+    """The hand of this run, started unless there is one."""
+    hand: _Hand | None = getattr(_MINE, "hand", None)
+    if hand is None:
+        hand = _MINE.hand = _Hand()
+    return hand
 
 
 def ask(
@@ -85,8 +101,7 @@ def ask(
         Hung: it was ended for its silence, with all that it started.
         Crashed: it ended by itself; Killed: from outside. Whatever the step raises.
     """
-    start()
-    hand: _Hand = _MINE.hand
+    hand = _start()
     try:
         answer: Answer = hand.do(what, limit_s, (step, args, options))
         return answer
@@ -115,9 +130,9 @@ class _Hand:
             self._line.send(asked)
             kind, answer = self._heard(what, limit_s)
         except (EOFError, OSError, pickle.UnpicklingError) as error:
-            raise crash_of(what, self._end()) from error
+            raise crash_of(what, self.end()) from error
         except BaseException:  # told to stop, or hung: it may be in the middle of something
-            self._end()
+            self.end()
             raise
         if kind == "error":
             raise answer
@@ -128,14 +143,16 @@ class _Hand:
         while self._line.poll(limit_s):
             kind, said = self._line.recv()
             if kind == "say":
-                print(said)  # Prefect puts it into the log of the run
+                text, ids = said
+                with logs.about(**ids):
+                    print(text)  # Prefect puts it into the log of the run
             elif kind == "at":
                 at = said or at
             else:
                 return kind, said
         raise hang_of(what, limit_s, at)
 
-    def _end(self) -> int:
+    def end(self) -> int:
         """Make sure that it is gone, with what it started; its exit code."""
         self.ended = True
         self._line.close()

@@ -87,6 +87,11 @@ def about(**ids: str) -> Iterator[None]:
         _IDS.reset(token)
 
 
+def known() -> dict[str, str]:
+    """What is said now is about this; for whoever says it in another process."""
+    return dict(_IDS.get())
+
+
 def henceforth(**ids: str) -> None:
     """The same for the rest of this run, once it is known what it is about."""
     _IDS.set({**_IDS.get(), **ids})

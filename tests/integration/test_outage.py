@@ -66,7 +66,7 @@ class Line:
 
 
 @pytest.mark.parametrize("away", ["store", "index"])
-@pytest.mark.parametrize("command", ["process", "backfill"])
+@pytest.mark.parametrize("command", ["process", "flow", "backfill"])
 def test_a_run_waits_for_what_is_away_says_so_and_goes_on_where_it_was(
     command: str,
     away: str,
@@ -77,10 +77,16 @@ def test_a_run_waits_for_what_is_away_says_so_and_goes_on_where_it_was(
 ):
     here, said = room(tmp_path), tmp_path / "said"
     line = Line(here)
-    words = {"process": ("process", place / "zh01"), "backfill": ("flows", "backfill", place)}
+    words: dict[str, tuple[str | Path, ...]] = {
+        "process": ("process", place / "zh01"),
+        "flow": ("flows", "process", place / "zh01"),
+        "backfill": ("flows", "backfill", place),
+    }
+    named = {"EVIDENCE_LOG_FORMAT": "json"} if command == "flow" else {}
     with line.store as store, line.index as index, said.open("wb") as log:
         cut = {"store": store, "index": index}[away]
-        running = begun(*words[command], "-w", here.folder, log=log, **line.environment, **prefect)
+        named |= {**line.environment, **prefect}
+        running = begun(*words[command], "-w", here.folder, log=log, **named)
         if away == "store":
             until(lambda: any("/packs/" in path for _, path, _ in store.seen), running)
         cut.fail(Reset(), times=1_000_000)
@@ -97,6 +103,10 @@ def test_a_run_waits_for_what_is_away_says_so_and_goes_on_where_it_was(
         cut.clear()
         assert running.wait(300) == 0, said.read_text()
     text = said.read_text()
+    if command == "flow":
+        rows = [json.loads(row) for row in text.splitlines() if row.startswith("{")]
+        waits = [row for row in rows if row["event"] == "waiting"]
+        assert {(row["waits_for"], row["broadcast"]) for row in waits} == {(away, "sample-zh01")}
     name = {"store": "the object store", "index": "the search index"}[away]
     assert f"waiting for {name}" in text
     assert f"{name} is back" in text
