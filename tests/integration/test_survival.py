@@ -71,7 +71,7 @@ def spread_whole(
 
 def room(folder: Path) -> Shared:
     url, bucket = needed("EVIDENCE_TEST_ELASTICSEARCH_URL"), f"kills-{uuid.uuid4().hex[:8]}"
-    return shared(folder / "w", bucket=bucket, url=url, ocr=True, span_ms=8_000)
+    return shared(folder / "w", bucket=bucket, url=url, ocr=False, span_ms=8_000)
 
 
 @pytest.mark.services
