@@ -10,7 +10,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import Any, NamedTuple
 
 from tests.command import PROGRAM, env, evidence
@@ -39,11 +38,7 @@ def served(here: Path, *options: str, **environment: str) -> Iterator[str]:
     server = subprocess.Popen(command, env=env(**environment), stderr=subprocess.PIPE, text=True)
     try:
         assert server.stderr is not None
-        address = server.stderr.readline().strip().rstrip("/")
-        Thread(
-            target=server.stderr.read, daemon=True
-        ).start()  # else it stops when the pipe is full
-        yield address
+        yield server.stderr.readline().strip().rstrip("/")
     finally:
         server.terminate()
         assert server.wait(30) in (0, -15)

@@ -8,25 +8,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
-
-from pipeline import logs
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipeline.plan import Progress
 
-_LOG_EVERY_S = 60
-
 
 @contextmanager
 def stage_bars() -> Iterator[Progress | None]:
-    """A bar for each stage, in recorded time; None when standard error is no terminal.
-
-    Where the log is JSON, a line a minute in its place.
-    """
-    if logs.wanted():
-        yield progress_lines(_LOG_EVERY_S)
-        return
+    """A bar for each stage, in recorded time; None when standard error is no terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -77,14 +67,11 @@ def progress_lines(every_s: float = 1.0) -> Progress:
     return report
 
 
-def line(**fields: Any) -> None:
-    """One of those lines; of the log, where that is JSON, and with the same fields."""
+def line(**fields: object) -> None:
+    """One of those lines."""
     from pipeline.serve.render import note
 
-    if logs.wanted():
-        logs.line("waiting" if "waiting" in fields else "progress", **fields)
-    else:
-        note(json.dumps(fields, ensure_ascii=False))
+    note(json.dumps(fields, ensure_ascii=False))
 
 
 @contextmanager
