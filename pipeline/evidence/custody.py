@@ -79,7 +79,11 @@ def rolled_events(store: ObjectStore, prefix: str) -> list[Event]:
     Raises:
         UnknownFormat: an event or the roll cannot be read.
     """
-    known = {event.name: event for event in _newest_roll(store, prefix)}
+    return _beside(store, prefix, _newest_roll(store, prefix))
+
+
+def _beside(store: ObjectStore, prefix: str, roll: Sequence[Event]) -> list[Event]:
+    known = {event.name: event for event in roll}
     keys = [stat.key for stat in store.list(f"{prefix}/custody/")]
     return _in_order(known.get(_name(key)) or _event(key, store.read(key)) for key in keys)
 
@@ -122,9 +126,10 @@ def processed(
         SourceError: the store could not take it.
     """
     store, prefix, number = archive.store, state.prefix, state.release.number
-    events = rolled_events(store, prefix)
+    roll = _newest_roll(store, prefix)
+    events = _beside(store, prefix, roll)
     if any(_made(event) == number for event in events):
-        if len(events) > len(_newest_roll(store, prefix)):
+        if len(events) > len(roll):
             _roll(store, prefix, events, retain_until)
         return
     about = {
