@@ -270,6 +270,7 @@ def main() -> int:
     parser.add_argument("--documents", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=30, help="timed runs of each query")
     parser.add_argument("--url", default=os.environ.get("EVIDENCE_TEST_ELASTICSEARCH_URL", ""))
+    parser.add_argument("--only", choices=("sqlite", "elasticsearch"), help="this one alone")
     parser.add_argument("--folder", type=Path, help="where the store and the index are made")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     chosen = parser.parse_args()
@@ -284,13 +285,15 @@ def main() -> int:
                 kind="elasticsearch", url=chosen.url, alias=ALIAS, timeout_s=120
             )
             backends["elasticsearch"] = ElasticIndex(settings)
+        if chosen.only:
+            backends = {chosen.only: backends[chosen.only]}
         try:
             filled = fill(root, chosen.url, backends)
-            if chosen.url:
+            if len(backends) == 2:
                 compare(*backends.values())
             queries = measure(backends, chosen.runs)
         finally:
-            if chosen.url:
+            if "elasticsearch" in backends:
                 backends["elasticsearch"].remove()
     if chosen.json:
         found = {"filled": filled, "queries": queries}

@@ -18,6 +18,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any, NamedTuple
 
+from flows.hand import crash_of, hang_of
+from pipeline import logs
+from pipeline.errors import EvidenceError
 from pipeline.settings import Settings
 from pipeline.standing import MBIT_S
 
@@ -47,7 +50,11 @@ class _Ended(NamedTuple):
 
 def hang_limit_s(settings: Settings, media_bytes: int) -> float:
     """How long a process may be silent: longer for a long recording, told from its size."""
-    recorded_s = media_bytes * 8 / (MBIT_S * 1e6)
+    return limit_s(settings, media_bytes * 8 / (MBIT_S * 1e6))
+
+
+def limit_s(settings: Settings, recorded_s: float) -> float:
+    """The same, where the length is known."""
     return settings.hang_s + recorded_s * settings.hang_pm / 1000
 
 
@@ -70,9 +77,11 @@ def process_apart(
             out.seek(0)
             return Outcome(str(json.loads(out.read())["broadcast_id"]), "", "", False)
     if ended.code is None:
-        return _hung(place, ended.said, limit_s)
+        last = _last(ended.said, "done_ms")
+        at = f"{last['stage']} {last['done_ms']} of {last['total_ms']} ms" if last else ""
+        return _failed(hang_of(place, limit_s, at))
     if ended.code < 0:
-        return _crashed(place, -ended.code)
+        return _failed(crash_of(place, ended.code))
     said = _last(ended.said, "error")
     message = " — ".join(str(said[k]) for k in ("message", "hint") if said.get(k))
     text = message or f"{place}: ended with exit code {ended.code}: {ended.said[-500:]}"
@@ -102,6 +111,8 @@ def _run(command: list[str], out: IO[bytes], limit_s: float, tell: Callable[[str
             *lines, rest = (rest[-_KEPT:] + piece).split(b"\n")
             for row in filter(None, map(_row, lines)):  # what a library prints is no progress
                 heard_s = time.monotonic()
+                if "event" in row:  # a line of its log, where that is JSON
+                    logs.passed_on(row)
                 if "waiting" in row:
                     tell(str(row["waiting"]))
         left_s = max(0.0, limit_s - (time.monotonic() - heard_s))
@@ -131,18 +142,8 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
         os.killpg(child.pid, signal.SIGKILL)
 
 
-def _hung(place: str, said: str, limit_s: float) -> Outcome:
-    last = _last(said, "stage")
-    at = f" after {last['stage']} {last['done_ms']} of {last['total_ms']} ms" if last else ""
-    text = f"{place}: nothing was heard of its process for {limit_s:.0f} s{at}; it was ended"
-    return Outcome("", "hung", f"{text} — see hang_s and hang_pm", False)
-
-
-def _crashed(place: str, number: int) -> Outcome:
-    name = signal.Signals(number).name
-    # A kill comes from outside (an operator, a restart, the kernel short of memory).
-    outside = number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-    return Outcome("", "crashed", f"{place}: the process was ended by {name}", outside)
+def _failed(error: EvidenceError) -> Outcome:
+    return Outcome("", error.code, str(error), error.transient)
 
 
 def _last(text: str, key: str) -> dict[str, Any]:

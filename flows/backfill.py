@@ -14,12 +14,15 @@ from flows.events import emit
 from flows.limits import merchant_limit
 from flows.server import patient_server
 from flows.tasks import RETRIES, RETRY_DELAY_S, awaited, is_transient
+from flows.trials import quarantined
 from flows.workspaces import opened
 from pipeline import notify
 from pipeline.bootstrap import Application
-from pipeline.ingest.arrivals import Arrival, arrivals
+from pipeline.ingest.arrivals import Arrival
 from pipeline.ingest.fetch import merchant_of
 from pipeline.ledger import PARKED, Ledger, Sheet, Try
+from pipeline.logs import about
+from pipeline.planning import Found, Rates, looked, plan, summary
 from pipeline.runner import bucket_opener
 
 
@@ -74,23 +77,48 @@ def _try(place: str, ended: Outcome) -> Try:
 
 @flow(name="backfill", log_prints=True)
 def backfill(
-    workspace: str, places: list[str], *, limit: int = 0, at_once: int = 1, again: bool = False
+    workspace: str,
+    places: list[str],
+    *,
+    limit: int = 0,
+    at_once: int = 1,
+    again: bool = False,
+    rates: dict[str, float] | None = None,
 ) -> list[dict[str, Any]]:
     """Process every broadcast that waits in these places; a row for each one tried.
 
-    What is done is known from the store, so a run that was killed is continued by the next.
-    ``again`` gives quarantined ones another chance; ``limit`` bounds how many are tried.
+    The first it does is to say what it will do and what that takes (``rates``: by what, see
+    `evidence plan`). What is done is known from the store, so a run that was killed is continued
+    by the next. ``again`` gives quarantined ones another chance; ``limit`` bounds how many are tried.
     """
-    waiting = [Arrival(*row) for row in find(workspace, places, again)]
-    return run_these(workspace, waiting[: limit or None], at_once=at_once)
+    chosen = [Arrival(*row) for row in find(workspace, places, again, limit, rates or {})]
+    return run_these(workspace, chosen, at_once=at_once)
 
 
 @task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
-def find(workspace: str, places: list[str], again: bool) -> list[tuple[Any, ...]]:
-    """What waits in these places."""
-    app = opened(workspace)
-    found = awaited(app, lambda: waiting_in(app, places, again=again), ", ".join(places))
-    return [tuple(arrival) for arrival in found]
+def find(
+    workspace: str, places: list[str], again: bool, limit: int, rates: dict[str, float]
+) -> list[tuple[Any, ...]]:
+    """What waits in these places, and the plan for it on the run's page."""
+    app, by, what = opened(workspace), Rates(**rates), ", ".join(places)
+    found = awaited(app, lambda: list(looked(app, places)), what)
+    planned = plan(found, by, again=again, limit=limit)
+    with about(event="plan"):
+        print(f"plan: {summary(planned, by)}")
+    rows = [{"what": k, "value": str(v)} for k, v in planned.items() if k != "places"]
+    create_table_artifact(table=rows, key="plan", description=f"Before it began: {what}")
+    chosen = [one for one in found if one.wanted(again=again)][: limit or None]
+    awaited(app, lambda: _lift(app, chosen), what)
+    return [tuple(one.arrival) for one in chosen]
+
+
+def _lift(app: Application, chosen: list[Found]) -> None:
+    """Those set aside among them are tried once more: a person said so."""
+    for one in chosen:
+        if one.sheet.standing == "quarantined":
+            now = time.time_ns() // 1_000_000
+            said = Try(place=one.arrival.place, outcome="again", at_utc_ms=now)
+            Ledger(app.store).add(one.arrival.digest, said)
 
 
 def run_these(workspace: str, chosen: list[Arrival], *, at_once: int) -> list[dict[str, Any]]:
@@ -115,25 +143,11 @@ def run_these(workspace: str, chosen: list[Arrival], *, at_once: int) -> list[di
             end_all()
             raise
     for row in rows:
-        print(f"{row['place']}: {row['outcome']} in {row['seconds']} s {row['message']}")
+        with about(event="arrival", broadcast=row["broadcast_id"], place=row["place"]):
+            print(f"{row['place']}: {row['outcome']} in {row['seconds']} s {row['message']}")
     if rows:
         create_table_artifact(table=rows, key="broadcasts", description="What this run did")
     return rows
-
-
-def waiting_in(app: Application, places: list[str], *, again: bool = False) -> list[Arrival]:
-    """The arrivals in these places that are neither done nor set aside."""
-    ledger, chosen = Ledger(app.store), []
-    for place in places:
-        for arrival in arrivals(place, s3=bucket_opener(app)):
-            standing = ledger.sheet(arrival.digest).standing
-            if standing == "quarantined" and again:
-                now = time.time_ns() // 1_000_000
-                ledger.add(arrival.digest, Try(place=arrival.place, outcome="again", at_utc_ms=now))
-                standing = "waiting"
-            if standing == "waiting":
-                chosen.append(arrival)
-    return chosen
 
 
 def _tell(app: Application, sheet: Sheet, ended: Outcome) -> None:
@@ -142,14 +156,7 @@ def _tell(app: Application, sheet: Sheet, ended: Outcome) -> None:
     if ended.broadcast_id:
         told = notify.about(app, app.archive.state(ended.broadcast_id))
     elif sheet.standing == "quarantined":
-        told = [
-            notify.Notice(
-                type="arrival.quarantined",
-                place=sheet.tries[-1].place,
-                error=ended.error,
-                message=ended.message[:1000],
-            )
-        ]
+        told = [quarantined(sheet.tries[-1].place, ended.error, ended.message)]
     emit(told)
     if told and notify.receivers(app):
         print(notify.safely(app, told))

@@ -8,6 +8,9 @@ from flows.limits import merchant_limit
 from flows.report import Timings, report
 from flows.server import patient_server
 from flows.tasks import merchant_of, publish, stage, take_in, tell
+from flows.trials import tried
+from pipeline.archive import broadcast_id_of
+from pipeline.logs import henceforth
 from pipeline.plan import STAGES
 
 
@@ -18,15 +21,33 @@ def process_broadcast(
     broadcast_file: str = "",
     transcript_file: str = "",
     amend: bool = False,
+    again: bool = False,
 ) -> str:
     """Take a broadcast in, run every stage of the plan, release and index it; its prefix.
 
     What is done already is found in the store by its work key, so a flow run that was
     killed is continued by the next one, and one that finds everything done ends at once.
+    ``again`` gives a recording that was set aside another chance.
     """
+    with tried(workspace, inputs, again=again) as trial:
+        given = (inputs, broadcast_file, transcript_file, amend)
+        trial.prefix = _whole_way(workspace, *given, trial.arrival.media_bytes)
+    return trial.prefix
+
+
+def _whole_way(
+    workspace: str,
+    inputs: list[str],
+    broadcast_file: str,
+    transcript_file: str,
+    amend: bool,
+    media_bytes: int,
+) -> str:
     steps = Timings()
     with steps.of("ingest"):
-        prefix = take_in(workspace, inputs, broadcast_file, transcript_file, amend)
+        given = (broadcast_file, transcript_file, amend)
+        prefix = take_in(workspace, inputs, *given, media_bytes)
+    henceforth(broadcast=broadcast_id_of(prefix))
     with merchant_limit(merchant_of(workspace, prefix)):
         for name in STAGES:
             with steps.of(name):
@@ -46,7 +67,9 @@ def run(
     broadcast_file: str = "",
     transcript_file: str = "",
     amend: bool = False,
+    again: bool = False,
 ) -> str:
     """The flow from the command line."""
+    given = (broadcast_file, transcript_file, amend, again)
     with patient_server():
-        return process_broadcast(workspace, inputs, broadcast_file, transcript_file, amend)
+        return process_broadcast(workspace, inputs, *given)

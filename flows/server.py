@@ -10,7 +10,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from prefect.settings import (
     PREFECT_API_URL,
@@ -18,6 +18,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from flows.early import server
 from pipeline.errors import ConfigError
 
 SERVER_START_S = 180
@@ -28,9 +29,14 @@ _END_S = 30
 
 @contextmanager
 def patient_server() -> Iterator[None]:
-    """A temporary server gets time to start on a busy machine."""
-    patience = {PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: SERVER_START_S}
-    with temporary_settings(updates=patience):
+    """The temporary server that was begun early, unless another is named; else Prefect's own, with patience."""
+    begun = None if PREFECT_API_URL.value() else server()
+    chosen: dict[Any, int | str] = {
+        PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: SERVER_START_S
+    }
+    if begun and _answers(begun.process, begun.url):
+        chosen[PREFECT_API_URL] = begun.url
+    with temporary_settings(updates=chosen):
         yield
 
 
@@ -54,7 +60,11 @@ def local_server(port: int = PORT) -> Iterator[Running]:
     url = f"http://127.0.0.1:{port}/api"
     process = subprocess.Popen(command, stdout=sys.stderr, start_new_session=True)
     try:
-        _wait(process, url)
+        if not _answers(process, url):
+            raise ConfigError(
+                f"{url}: no Prefect server could be started there",
+                hint="see what it said above; choose another --port, or name a server in PREFECT_API_URL",
+            )
         with temporary_settings(updates={PREFECT_API_URL: url}):
             yield Running(url, process.pid)
     finally:
@@ -64,13 +74,11 @@ def local_server(port: int = PORT) -> Iterator[Running]:
             process.wait(_END_S)
 
 
-def _wait(process: subprocess.Popen[bytes], url: str) -> None:
+def _answers(process: subprocess.Popen[bytes], url: str) -> bool:
+    """Wait until a server answers; false where it ends or takes too long."""
     end = time.monotonic() + SERVER_START_S
     while process.poll() is None and time.monotonic() < end:
         with suppress(OSError), urllib.request.urlopen(f"{url}/health", timeout=2):  # noqa: S310
-            return
-        time.sleep(0.5)
-    raise ConfigError(
-        f"{url}: no Prefect server could be started there",
-        hint="see what it said above; choose another --port, or name a server in PREFECT_API_URL",
-    )
+            return True
+        time.sleep(0.1)
+    return False

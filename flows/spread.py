@@ -17,6 +17,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
 
+from flows import hand, steps
 from flows.limits import merchant_limit
 from flows.report import Timings, report
 from flows.server import patient_server
@@ -26,16 +27,19 @@ from flows.tasks import (
     awaited,
     is_transient,
     publish,
+    silence_s,
     stage,
     take_in,
     tell,
 )
-from flows.workspaces import opened
+from flows.trials import tried
+from flows.workspaces import opened, run_ids
+from pipeline.archive import broadcast_id_of
 from pipeline.errors import EvidenceError
+from pipeline.logs import henceforth
 from pipeline.model import StageName
 from pipeline.plan import STAGES
 from pipeline.spread import PART_MS, Part, gather, parts_of
-from pipeline.spread import do_part as do
 
 PART = "part/pool"
 """The deployment that workers run; `evidence flows deploy` makes it."""
@@ -45,8 +49,8 @@ PART = "part/pool"
 def do_part(workspace: str, prefix: str, what: StageName, number: int, count: int) -> int:
     """One part: a stretch of the sound, or of the pictures, of a broadcast."""
     by = f"{socket.gethostname()}/{os.getppid()}"  # the worker started this process
-    app = opened(workspace)
-    return awaited(app, lambda: do(app, prefix, Part(what, number, count), by=by), prefix)
+    limit, one = silence_s(workspace, prefix), Part(what, number, count)
+    return hand.ask(prefix, limit, steps.part, run_ids(), workspace, prefix, one, by)
 
 
 @flow(name="part", flow_run_name="{prefix} {what} {number}/{count}", log_prints=True)
@@ -69,24 +73,37 @@ def process_spread(
     part_ms: int = PART_MS,
     queue: str = "",
     stall_s: float = 1800,
+    again: bool = False,
 ) -> str:
-    """Take a broadcast in, let the workers of the pool hear and see it, join the parts; its prefix."""
-    steps = Timings()
-    with steps.of("ingest"):
-        prefix = take_in(workspace, inputs, broadcast_file, "", amend)
-    with steps.of("parts"):
-        unfinished = wait(ask(workspace, prefix, part_ms, queue), stall_s=stall_s)
-    if unfinished:
-        print(f"{prefix}: {unfinished} parts were not finished by a worker; they are done here")
+    """Take a broadcast in, let the workers of the pool hear and see it, join the parts; its prefix.
+
+    ``again`` gives a recording that was set aside another chance.
+    """
+    spent = Timings()
+    with tried(workspace, inputs, again=again) as trial:
+        with spent.of("ingest"):
+            size = trial.arrival.media_bytes
+            prefix = take_in(workspace, inputs, broadcast_file, "", amend, size)
+        trial.prefix = prefix
+        henceforth(broadcast=broadcast_id_of(prefix))
+        with spent.of("parts"):
+            unfinished = wait(ask(workspace, prefix, part_ms, queue), stall_s=stall_s)
+        if unfinished:
+            print(f"{prefix}: {unfinished} parts were not finished by a worker; they are done here")
+        _joined(workspace, prefix, spent)
+    return prefix
+
+
+def _joined(workspace: str, prefix: str, spent: Timings) -> None:
+    """The stages, over what the parts gave, and the end of a run."""
     print(f"{prefix}: {join(workspace, prefix)} readings brought together")
     for name in STAGES:
-        with steps.of(name):
+        with spent.of(name):
             stage.with_options(name=name)(workspace, prefix, name)
-    with steps.of("index"):
+    with spent.of("index"):
         print(f"{prefix}: {publish(workspace, prefix)} documents")
-    report(workspace, prefix, steps.seconds)
+    report(workspace, prefix, spent.seconds)
     tell(workspace, prefix)
-    return prefix
 
 
 @task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)

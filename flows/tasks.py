@@ -13,14 +13,17 @@ from typing import Any
 from prefect import task
 from prefect.client.schemas.objects import State, TaskRun
 
+from flows import steps
+from flows.apart import hang_limit_s, limit_s
 from flows.events import emit
-from flows.workspaces import opened
+from flows.hand import ask
+from flows.workspaces import opened, run_ids
 from pipeline import notify, runner
 from pipeline.bootstrap import Application
 from pipeline.errors import EvidenceError
 from pipeline.model import StageName
-from pipeline.patience import Result
-from pipeline.plan import finish, run_stage
+from pipeline.patience import ROOM, STORE, Result
+from pipeline.plan import finish
 
 RETRIES = 5
 RETRY_DELAY_S: list[float] = [5, 15, 60, 120, 300]
@@ -33,13 +36,18 @@ async def is_transient(task: Any, task_run: TaskRun, state: State[Any]) -> bool:
 
 
 def awaited(app: Application, action: Callable[[], Result], what: str) -> Result:
-    """A step that waits for a store that is away and says so in the run's log."""
-    return runner.awaited(app, action, what=what, tell=print)
+    """A step that waits for a store that is away, or for room, and says so in the run's log."""
+    return runner.awaited(app, action, what=what, tell=print, services=(STORE, ROOM))
 
 
 @task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
 def take_in(
-    workspace: str, inputs: list[str], broadcast_file: str, transcript_file: str, amend: bool
+    workspace: str,
+    inputs: list[str],
+    broadcast_file: str,
+    transcript_file: str,
+    amend: bool,
+    media_bytes: int,
 ) -> str:
     """Recordings and description into the store; the broadcast's prefix."""
     request = runner.Request(
@@ -48,8 +56,8 @@ def take_in(
         transcript_file=Path(transcript_file) if transcript_file else None,
         amend=amend,
     )
-    app = opened(workspace)
-    return awaited(app, lambda: runner.take_in(app, request).prefix, ", ".join(inputs))
+    limit = hang_limit_s(opened(workspace).settings, media_bytes)
+    return ask(", ".join(inputs), limit, steps.take_in, run_ids(), workspace, request)
 
 
 def merchant_of(workspace: str, prefix: str) -> str:
@@ -59,12 +67,18 @@ def merchant_of(workspace: str, prefix: str) -> str:
     return revision.broadcast.merchant_id if revision else ""
 
 
+def silence_s(workspace: str, prefix: str) -> float:
+    """How long the process that works on a broadcast may say nothing."""
+    app = opened(workspace)
+    revision = awaited(app, lambda: app.archive.revision(prefix), prefix)
+    return limit_s(app.settings, revision.duration_ms / 1000 if revision else 0)
+
+
 @task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)
 def stage(workspace: str, prefix: str, name: StageName) -> str:
     """One stage; the content id of its output, empty where the stage does not apply."""
-    app = opened(workspace)
-    output = awaited(app, lambda: run_stage(app.context(), prefix, name), prefix)
-    return output.content if output else ""
+    limit = silence_s(workspace, prefix)
+    return ask(prefix, limit, steps.stage, run_ids(), workspace, prefix, name)
 
 
 @task(retries=RETRIES, retry_delay_seconds=RETRY_DELAY_S, retry_condition_fn=is_transient)

@@ -80,6 +80,8 @@ main() {
   say "installing what requirements.lock names (the first time: about 1 GB to fetch)"
   install_locked || install_locked_by_pip
   install_project
+  # A database for temporary Prefect servers: without it each fresh one makes its own, in four seconds.
+  .venv/bin/python -m flows.template || say "no database was made ahead; flows make their own"
   fingerprint >"$stamp"
   say "done: .venv/bin/evidence"
 }

@@ -6,14 +6,15 @@ Nothing heavy is imported until the adapter that needs it is asked for.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from copy import copy
 from functools import cache, cached_property
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
+from pipeline import logs
 from pipeline.archive import Archive
 from pipeline.errors import ConfigError, DiskShort
 from pipeline.glance import Glance
@@ -27,6 +28,10 @@ _TEMPLATE = """\
 # Settings of this Replay Evidence workspace. Every key, with its default and unit,
 # stands in infra/settings.example.toml; EVIDENCE_… environment variables win over this file.
 """
+
+
+def _nobody() -> None:
+    """Nobody listens."""
 
 
 @cache
@@ -43,6 +48,8 @@ class Application:
     def __init__(self, root: Path, settings: Settings) -> None:
         self.root = root
         self.settings = settings
+        self.alive: Callable[[], None] = _nobody
+        """Called again and again while it waits for another run of the same broadcast."""
 
     # --- adapters -------------------------------------------------------------------------
 
@@ -168,7 +175,13 @@ class Application:
         """Keep a second run of the same broadcast on this machine waiting, then idle."""
         folder = self.scratch / "locks"
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{shard(broadcast_id)}.lock"):
+        lock = FileLock(folder / f"{shard(broadcast_id)}.lock")
+        while not lock.is_locked:
+            with suppress(Timeout):
+                lock.acquire(timeout=1)
+            self.alive()
+        with lock:
+            lock.release()  # counted: the block holds it once more
             yield
 
     def require_disk(self, need_bytes: int) -> None:
@@ -215,4 +228,6 @@ def open_workspace(root: Path | None = None) -> Application:
             f"{chosen} is not a workspace",
             hint=f"make it one with `evidence init {chosen}`, or name one with --workspace",
         )
-    return Application(chosen, load(chosen))
+    settings = load(chosen)
+    logs.begin(settings)
+    return Application(chosen, settings)

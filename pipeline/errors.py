@@ -16,7 +16,11 @@
     │ ├ NoAudio
     │ ├ NoVideo
     │ ├ TimelineBroken
-    │ └ OutsideReference                a playlist names something outside its folder
+    │ ├ OutsideReference                a playlist names something outside its folder
+    │ ├ Hung                            its process was ended: it said nothing for too long
+    │ ├ Crashed                         its process ended by itself
+    │ │ └ Killed                        transient: from outside
+    │ └ SetAside                        it failed so too often and waits for a person's word
     ├ ModelError
     │ ├ ModelMissing
     │ └ TranscriptionFailed
@@ -192,6 +196,30 @@ class OutsideReference(MediaError):
     """A playlist names a file outside its own folder or a foreign protocol."""
 
     code = "outside_reference"
+
+
+class Hung(MediaError):
+    """The process that worked on a recording was ended because nothing was heard of it."""
+
+    code = "hung"
+
+
+class Crashed(MediaError):
+    """The process that worked on a recording ended by itself."""
+
+    code = "crashed"
+
+
+class Killed(Crashed):
+    """The process that worked on a recording was ended from outside."""
+
+    transient = True
+
+
+class SetAside(MediaError):
+    """A recording that hung or crashed its process too often is not tried unless a person says so."""
+
+    code = "quarantined"
 
 
 class ModelError(EvidenceError):

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline import logs
 from pipeline.archive import prefix_of
 from pipeline.bootstrap import Application
 from pipeline.errors import EvidenceError, NoAudio
@@ -30,6 +31,7 @@ from pipeline.live_lag import Lag, Landed, Pace
 from pipeline.live_stream import StreamIntake
 from pipeline.media import run as media
 from pipeline.model import Broadcast, ClockMap
+from pipeline.patience import STORE, Standing
 from pipeline.provenance import sha256_hex
 from pipeline.transcribe.chunks import Chunk
 from pipeline.transcribe.readings import Item
@@ -82,6 +84,7 @@ class Session:
         self.intake: Intake
         self._lags: list[Lag] = []
         self._behind: list[Seal] = []
+        self._wait = Standing(app.scratch, STORE, self.broadcast.broadcast_id)
 
     @property
     def heard(self) -> Path:
@@ -95,13 +98,15 @@ class Session:
             InputError: nothing came at all. StoreUnavailable: the place is away.
         """
         amends = self.journal.ended()
-        with self.app.working_on(self.broadcast.broadcast_id):
+        name = self.broadcast.broadcast_id
+        with self.app.working_on(name), logs.about(broadcast=name, stage="live"):
             self.intake = self._taken_up()
             try:
                 while not self._passed():
                     self.say("something came late: read again from the first")
             finally:
                 self.intake.close()
+                self._wait.end()
             recording = self.intake.recording()
         file = self.folder / "broadcast.json"
         file.write_bytes(self._description)
@@ -119,6 +124,7 @@ class Session:
         if not isinstance(place, Place):
             return StreamIntake(place, self.folder, self.pace, self.say)
         while (ranges := place.names_ranges()) is None:
+            self.pace.alive()
             time.sleep(self.pace.every_s)
         if not ranges:
             return SegmentIntake(place, self.folder, self.pace, self.say)
@@ -146,17 +152,24 @@ class Session:
             while self._behind:
                 self._put(self._behind[0])
                 self._behind.pop(0)
+            self._wait.end()
         except EvidenceError as error:
             if not error.transient or seal.last:
                 raise
+            self._wait.begin(error.message)
             self.say(f"part {seal.number} waits for the store: {error.message}")
 
     def _put(self, seal: Seal) -> None:
         """Write a seal, with the segments and events that no seal has told of yet."""
+        with logs.about(chunk=f"part {seal.number}"):
+            self._write(seal)
+
+    def _write(self, seal: Seal) -> None:
         taken, events = self.intake.fresh()
         kept = self.journal.put(seal.model_copy(update={"taken": taken, "events": events}))
         if kept.at_utc_ms != seal.at_utc_ms:
             return  # the part stood as it is: what is new is told with the next one
+        logs.line("part_sealed", version=kept.version, last=kept.last)
         self.intake.tell(taken, events)
         if kept.version > 1:
             self.say(f"part {kept.number}: version {kept.version}")
@@ -187,12 +200,18 @@ class _Pass:
     def run(self) -> None:
         """Hear everything; seal and index on the way."""
         try:
+            self._hear()
+            self._seal(last=True)
+        finally:
+            self._shown.rest()
+
+    def _hear(self) -> None:
+        try:
             for items in self._listening.hear(self._sound.audio(), step=1):
                 for item in items:
                     self._take(item)
         except NoAudio as error:
             self._session.say(error.message)
-        self._seal(last=True)
 
     def _take(self, item: Item) -> None:
         what = item.what

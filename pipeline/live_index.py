@@ -16,6 +16,7 @@ from pipeline.errors import EvidenceError
 from pipeline.index import run as index_room
 from pipeline.index.documents import Document, documents_of
 from pipeline.model import Broadcast, ClaimSet, ClockMap, Revision, Transcript
+from pipeline.patience import INDEX, Standing
 from pipeline.provenance import work_key
 
 _REST = 9
@@ -44,6 +45,7 @@ class Shown:
         self._claims: ClaimSet | None = None
         self._rested_s = float("-inf")
         self._there: dict[str, Document] | None = None
+        self._wait = Standing(app.scratch, INDEX, broadcast.broadcast_id)
 
     def detect(self, transcript: Transcript) -> bool:
         """Find the claims of what was heard so far, unless that was done just now."""
@@ -82,9 +84,15 @@ class Shown:
             if not error.transient:
                 raise
             self._say(f"the index is away: {error.message}")
+            self._wait.begin(error.message)
             return False
+        self._wait.end()
         self._there = {document.doc_id: document for document in documents}
         return True
+
+    def rest(self) -> None:
+        """Nothing more is shown by this one: what it waited for is the next one's."""
+        self._wait.end()
 
     def _put(self, documents: list[Document]) -> None:
         if self._there is None:

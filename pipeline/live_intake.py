@@ -111,6 +111,7 @@ class SegmentIntake:
                 continue
             if self._landing.ended:
                 return
+            self._pace.alive()
             wait_s = self._looked_s + self._pace.every_s - time.monotonic()
             time.sleep(max(0.0, wait_s))
             self._look()

@@ -7,6 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 
+def _nobody() -> None:
+    """Nobody listens."""
+
+
 class Pace(NamedTuple):
     """How a broadcast is followed."""
 
@@ -18,6 +22,8 @@ class Pace(NamedTuple):
     """A file of a folder is whole when unchanged for so long."""
     seal_ms: int = 60_000
     """A part is sealed at the first pause after each so many milliseconds of sound."""
+    alive: Callable[[], None] = _nobody
+    """Called again and again while it waits for what is to come."""
 
 
 class Lag(NamedTuple):

@@ -162,6 +162,7 @@ class StreamIntake:
         """Let the copier work, and say what it has to say."""
         if self._failure is not None:
             raise self._failure
+        self._pace.alive()
         self._change.wait(_WAIT_S)
         while self._said:
             self._say(self._said.pop(0))

@@ -1,6 +1,7 @@
-"""Waiting for a store or an index that is away: work that was begun need not be lost or hurried.
+"""Waiting for a store or an index that is away, or for room: work that was begun is not lost or hurried.
 
-Whoever waits says so, and leaves a note in the workspace's scratch folder for `evidence status`.
+Whoever waits says so, and leaves a note in the workspace's scratch folder, which ends with the wait or
+with the process, for `evidence status`, the desk and the metrics of this machine.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from typing import NamedTuple, TypeVar
 
 from filelock import FileLock, Timeout
 
-from pipeline.errors import EvidenceError, IndexUnavailable, StoreUnavailable
+from pipeline.errors import EvidenceError, IndexUnavailable, NoRoom, StoreUnavailable
+from pipeline.logs import about
+from pipeline.model import Frozen
 
 Result = TypeVar("Result")
 Tell = Callable[[str], None]
@@ -48,17 +51,23 @@ STORE = Service(
 )
 
 
-class Wait(NamedTuple):
+ROOM = Service(
+    "room", "room in the scratch folder", NoRoom, "it is taken up again when other work is done"
+)
+SERVICES = (STORE, INDEX, ROOM)
+
+
+class Wait(Frozen):
     """A process of this workspace that waits now."""
 
     service: str
-    """``store`` or ``index``."""
+    """``store``, ``index``, or ``room`` in the scratch folder."""
     what: str
-    """What it works on."""
+    """What it works on: a broadcast, or the place of one that is not taken in yet."""
     age_s: int
     """For so long."""
     message: str
-    """What the service last said, or did not say."""
+    """What the service said when the wait began."""
 
 
 def patiently(
@@ -91,7 +100,9 @@ def patiently(
                     hint = f"{error.hint}; {service.later}"
                     raise service.error(error.message, hint=hint) from error
                 pause_s = min(pause_s, left_s)
-                tell(f"waiting for {service.words} ({error.message}); next try in {pause_s:.0f} s")
+                with about(event="waiting", waits_for=service.name):
+                    words = f"waiting for {service.words} ({error.message})"
+                    tell(f"{words}; next try in {pause_s:.0f} s")
                 if not waited:
                     notes.enter_context(noting(error.message))
                 waited = True
@@ -99,7 +110,8 @@ def patiently(
                 pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
             else:
                 if waited:
-                    tell(f"{service.words} is back; going on")
+                    with about(event="waited", waits_for=service.name):
+                        tell(f"{service.words} is back; going on")
                 return result
 
 
@@ -124,6 +136,38 @@ def _noted(folder: Path, service: str, what: str, message: str) -> Iterator[None
         finally:
             note.unlink(missing_ok=True)
             note.with_suffix(".lock").unlink(missing_ok=True)
+
+
+class Standing:
+    """A wait that others go on beside, such as that of a broadcast on air: noted until it is over."""
+
+    def __init__(self, scratch: Path, service: Service, what: str) -> None:
+        self._noting = noting(scratch, service, what)
+        self._note: ExitStack | None = None
+
+    def begin(self, message: str) -> None:
+        """It waits now, or still does."""
+        if self._note is None:
+            self._note = ExitStack()
+            self._note.enter_context(self._noting(message))
+
+    def end(self) -> None:
+        """It waits no longer, if it did."""
+        if self._note is not None:
+            self._note.close()
+            self._note = None
+
+
+@contextmanager
+def naming_waits(scratch: Path) -> Iterator[None]:
+    """Whoever cannot be told anything because the store is away is told who waits for it here."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        told = "; ".join(
+            f"{w.what} has waited for the {w.service} for {w.age_s} s" for w in waits(scratch)
+        )
+        raise StoreUnavailable(error.message, hint=told or error.hint) from error
 
 
 def waits(scratch: Path) -> list[Wait]:

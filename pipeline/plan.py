@@ -12,13 +12,15 @@ Prefect flow both walk :data:`STAGES`; running again finds the work done and doe
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.archive import Archive, State
+from pipeline import logs
+from pipeline.archive import Archive, State, broadcast_id_of
 from pipeline.claims import run as claims_room
 from pipeline.errors import EvidenceError
 from pipeline.evidence import custody, proxies
@@ -96,19 +98,25 @@ def run_stage(context: Context, prefix: str, stage: StageName) -> Output | None:
         EvidenceError: the stage could do nothing at all; ``transient`` says whether a retry
             makes sense. What it could only partly do is recorded in its output.
     """
-    revision = _revision(context, prefix)
-    producer = producer_of(context, prefix, revision, stage)
-    if producer is None:
-        return None
-    key = _key_of(context, prefix, revision, producer)
-    done = context.archive.output(prefix, stage, key)
-    return done or _do(context, prefix, revision, producer, key)
+    with logs.about(broadcast=broadcast_id_of(prefix), stage=stage):
+        revision = _revision(context, prefix)
+        producer = producer_of(context, prefix, revision, stage)
+        if producer is None:
+            return None
+        key = _key_of(context, prefix, revision, producer)
+        done = context.archive.output(prefix, stage, key)
+        if done is None:
+            return _do(context, prefix, revision, producer, key)
+        logs.line("stage_found", records=done.records, content=done.content)
+        return done
 
 
 def _do(context: Context, prefix: str, revision: Revision, producer: Producer, key: str) -> Output:
     make = {"transcribe": _transcribe, "keyframes": _keyframes, "claims": _claims}
     make |= {"viewing": _viewing}
     require(context.settings, revision, producer.stage)
+    logs.line("stage_begun", model=producer.model, version=producer.version)
+    begun_s = time.monotonic()
     folder = _folder(context, producer.stage, key)
     made = make[producer.stage](context, prefix, revision, key, folder)
     output = context.archive.put_output(
@@ -120,6 +128,8 @@ def _do(context: Context, prefix: str, revision: Revision, producer: Producer, k
         retain_until=retain_until(revision, settings=context.settings),
     )
     shutil.rmtree(folder, ignore_errors=True)
+    seconds = round(time.monotonic() - begun_s, 2)
+    logs.line("stage_done", seconds=seconds, records=output.records, content=output.content)
     return output
 
 
@@ -154,6 +164,8 @@ def finish(context: Context, prefix: str) -> State:
     custody.processed(context.archive, state, writer=context.writer, retain_until=retain)
     counts: dict[str, int] = {o.stage: o.records for o in release.outputs}
     context.archive.put_catalogue(state, {**counts, "duration_ms": revision.duration_ms})
+    with logs.about(broadcast=revision.broadcast.broadcast_id):
+        logs.line("released", release=state.release.number, revision=revision.number)
     return state
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline import logs
 from pipeline.archive import State
 from pipeline.bootstrap import Application
 from pipeline.budget import budget_of
@@ -21,7 +22,7 @@ from pipeline.ingest.formats import parse_broadcast
 from pipeline.model import Broadcast, ClaimSet, Output, Screen, Transcript
 from pipeline.outputs import claims_of, screen_of, transcript_of
 from pipeline.packs import parse_pack, read_tables
-from pipeline.patience import INDEX, STORE, Result, Tell, noting, patiently
+from pipeline.patience import INDEX, STORE, Result, Service, Tell, noting, patiently
 from pipeline.plan import STAGES, Progress, finish, run_stage
 from pipeline.ports import ObjectStore
 from pipeline.transcribe.given import from_given, given_warnings
@@ -62,10 +63,12 @@ def process(
     Raises:
         EvidenceError: see :func:`take_in` and :func:`pipeline.plan.run_stage`.
     """
-    step = partial(awaited, app, what=", ".join(request.inputs), tell=tell)
-    taken = step(lambda: take_in(app, request))
-    prefix = taken.prefix
-    with app.working_on(taken.revision.broadcast.broadcast_id):
+    what = ", ".join(request.inputs)
+    step = partial(awaited, app, what=what, tell=tell)
+    with logs.about(place=what):
+        taken = step(lambda: take_in(app, request))
+    prefix, name = taken.prefix, taken.revision.broadcast.broadcast_id
+    with app.working_on(name), logs.about(broadcast=name):
         context = step(lambda: app.context(progress))
         for stage in STAGES:
             step(partial(run_stage, context, prefix, stage))
@@ -75,20 +78,30 @@ def process(
 
 
 def awaited(
-    app: Application, action: Callable[[], Result], *, what: str, tell: Tell | None = None
+    app: Application,
+    action: Callable[[], Result],
+    *,
+    what: str,
+    tell: Tell | None = None,
+    services: Sequence[Service] = (STORE,),
 ) -> Result:
-    """Do a step that finds done what it did before, waiting for a store that is away meanwhile.
+    """Do a step that finds done what it did before, waiting meanwhile for what is away.
 
     Raises:
-        StoreUnavailable: it was away for longer than ``store.wait_s``. Whatever the step raises.
+        StoreUnavailable: it was away for longer than ``store.wait_s``; likewise the error of each
+            other service waited for (an index: ``index.wait_s``). Whatever the step raises.
     """
-    return patiently(
-        action,
-        service=STORE,
-        wait_s=app.settings.store.wait_s,
-        tell=tell or _silent,
-        noting=noting(app.scratch, STORE, what),
-    )
+    for one in services:
+        bounds = app.settings.index if one is INDEX else app.settings.store
+        action = partial(
+            patiently,
+            action,
+            service=one,
+            wait_s=bounds.wait_s,
+            tell=tell or _silent,
+            noting=noting(app.scratch, one, what),
+        )
+    return action()
 
 
 def _silent(text: str) -> None:
@@ -104,14 +117,19 @@ def take_in(app: Application, request: Request) -> ingest_room.Ingested:
     given = read_given(app, request)
     app.require_disk(ingest_room.need_bytes(given.recordings))
     name = given.broadcast.broadcast_id if given.broadcast else str(given.recordings[0])
-    with app.working_on(name):
-        return ingest_room.run(
+    known = given.broadcast.broadcast_id if given.broadcast else ""
+    with app.working_on(name), logs.about(broadcast=known, stage="ingest"):
+        taken = ingest_room.run(
             given,
             archive=app.archive,
             amend=request.amend,
             settings=app.settings,
             writer=app.writer,
         )
+    with logs.about(broadcast=taken.revision.broadcast.broadcast_id, stage="ingest"):
+        number, length_ms = taken.revision.number, taken.revision.duration_ms
+        logs.line("taken_in", revision=number, duration_ms=length_ms)
+    return taken
 
 
 def read_given(app: Application, request: Request) -> ingest_room.Given:
@@ -263,10 +281,13 @@ def publish(app: Application, state: State, *, tell: Tell | None = None) -> int:
     Raises:
         IndexUnavailable: it was away for longer than ``index.wait_s``. MappingConflict, PartialWrite.
     """
-    made = list(documents(app, state))
-    return patiently(
-        lambda: index_room.index_documents(app.index, made),
-        wait_s=app.settings.index.wait_s,
-        tell=tell or _silent,
-        noting=noting(app.scratch, INDEX, state.revision.broadcast.broadcast_id),
-    )
+    made, name = list(documents(app, state)), state.revision.broadcast.broadcast_id
+    with logs.about(broadcast=name, stage="index"):
+        count = patiently(
+            lambda: index_room.index_documents(app.index, made),
+            wait_s=app.settings.index.wait_s,
+            tell=tell or _silent,
+            noting=noting(app.scratch, INDEX, name),
+        )
+        logs.line("indexed", documents=count, release=state.release.number)
+    return count

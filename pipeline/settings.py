@@ -331,6 +331,8 @@ class Settings(BaseSettings):
     recorded time (told from its size), is ended as hung: a failed try."""
     hang_pm: int = Field(default=250, ge=0)
     """A quarter of the recorded time."""
+    log_format: Literal["text", "json"] = "text"
+    """``json``: what a run says on standard error is one JSON object a line."""
     disk_reserve_mb: int = Field(default=256, ge=0)
     """So many MiB of the disk stay free when something is fetched."""
     viewer_latency_ms: int = 10_000
@@ -388,3 +390,8 @@ def load(workspace: Path) -> Settings:
 def environment(name: str, default: str = "") -> str:
     """One environment variable that is not part of the tree (language, terminal)."""
     return os.environ.get(name, default)
+
+
+def hand_down(name: str, value: str) -> None:
+    """Let the processes started from here have this variable, unless it is set."""
+    os.environ.setdefault(name, value)

@@ -11,10 +11,12 @@ that joins them hears and reads only what is in none of them, and gives the same
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+from pipeline import logs
+from pipeline.archive import broadcast_id_of
 from pipeline.bootstrap import Application
 from pipeline.errors import NoAudio
 from pipeline.ingest.run import retain_until
@@ -38,6 +40,11 @@ as reading."""
 _SOUND = "sound"
 PART_MS = 300_000
 """Sound that takes about a minute to recognise on one processor with the base model."""
+
+
+Alive = Callable[[], None]
+"""Called again and again while a part is heard or read."""
+Item = TypeVar("Item")
 
 
 class Part(NamedTuple):
@@ -74,7 +81,13 @@ def _picture_parts(app: Application, revision: Revision) -> int:
     return min(MOST_PICTURE_PARTS, len(spans)) if asked.ocr else 1
 
 
-def do_part(app: Application, prefix: str, part: Part, *, by: str = "") -> int:
+def _silent() -> None:
+    """Nobody listens."""
+
+
+def do_part(
+    app: Application, prefix: str, part: Part, *, by: str = "", alive: Alive = _silent
+) -> int:
     """Hear or read one part and keep it; how many chunks or pictures it has.
 
     Args:
@@ -82,16 +95,42 @@ def do_part(app: Application, prefix: str, part: Part, *, by: str = "") -> int:
         prefix: The broadcast.
         part: Which one; one that is there is left alone.
         by: Who does it, for the record.
+        alive: Hears that it goes on.
     """
+    name = f"{part.stage} {part.number}/{part.of}"
+    ids = {"broadcast": broadcast_id_of(prefix), "stage": part.stage, "chunk": name, "part": name}
+    with logs.about(**ids, worker=by):
+        logs.line("part_begun")
+        count = _do_part(app, prefix, part, by=by, alive=alive)
+        logs.line("part_done", count=count)
+    return count
+
+
+def _do_part(app: Application, prefix: str, part: Part, *, by: str, alive: Alive) -> int:
     if part.stage == "transcribe":
-        return hear_part(app, prefix, number=part.number, count=part.of, by=by)
+        return hear_part(app, prefix, number=part.number, count=part.of, by=by, alive=alive)
     if part.of == 1:
-        output = run_stage(app.context(), prefix, part.stage)
+        output = run_stage(app.context(lambda *_: alive()), prefix, part.stage)
         return output.records if output else 0
-    return see_part(app, prefix, number=part.number, count=part.of, by=by)
+    return see_part(app, prefix, number=part.number, count=part.of, by=by, alive=alive)
 
 
-def hear_part(app: Application, prefix: str, *, number: int, count: int, by: str = "") -> int:
+def _heeded(items: Iterable[Item], alive: Alive) -> Iterator[Item]:
+    """The same, one after the other; each is a sign of life."""
+    for item in items:
+        alive()
+        yield item
+
+
+def hear_part(
+    app: Application,
+    prefix: str,
+    *,
+    number: int,
+    count: int,
+    by: str = "",
+    alive: Alive = _silent,
+) -> int:
     """Recognise one part and keep it; how many chunks it has. A part that is there is left alone.
 
     Args:
@@ -100,6 +139,7 @@ def hear_part(app: Application, prefix: str, *, number: int, count: int, by: str
         number: Which part, from 1.
         count: In how many parts the sound is cut.
         by: Who does it, for the record.
+        alive: Hears that it goes on.
     """
     context = app.context()
     folder = workplace(context, prefix, "transcribe")
@@ -110,18 +150,28 @@ def hear_part(app: Application, prefix: str, *, number: int, count: int, by: str
     if app.store.stat(key) is not None:
         return len(_read(app, key))
     listening = Listening(revision.broadcast, app.transcriber, app.settings.transcribe, folder)
-    sounds = _sounds(app, revision, folder)
+    sounds = _sounds(app, revision, folder, alive)
     digests = [
         digest
         for recording, low, high in _stretches(revision, number=number, count=count)
-        for digest in listening.hear_chunks(sounds.chunks(recording, low_ms=low, high_ms=high))
+        for digest in listening.hear_chunks(
+            _heeded(sounds.chunks(recording, low_ms=low, high_ms=high), alive)
+        )
     ]
     app.transcriber.rest()
     _write(app, revision, key, dict(listening.cache.found(digests)), by=by)
     return len(digests)
 
 
-def see_part(app: Application, prefix: str, *, number: int, count: int, by: str = "") -> int:
+def see_part(
+    app: Application,
+    prefix: str,
+    *,
+    number: int,
+    count: int,
+    by: str = "",
+    alive: Alive = _silent,
+) -> int:
     """Read the pictures of one part and keep what was read; how many pictures were kept."""
     context = app.context()
     folder = workplace(context, prefix, "keyframes")
@@ -136,7 +186,7 @@ def see_part(app: Application, prefix: str, *, number: int, count: int, by: str 
     reader = KeptReader(app.reader, folder)
     with sources(context, revision.recordings) as found:
         kept = sum(
-            _see(app, revision, one, found[one.recording], reader)
+            _see(app, revision, one, found[one.recording], reader, alive)
             for one in share(spans, number=number, count=count)
         )
     _write(app, revision, key, reader.readings(), by=by)
@@ -149,16 +199,18 @@ def _see(
     stretch: Stretch,
     source: media.MediaSource,
     reader: KeptReader,
+    alive: Alive,
 ) -> int:
     from pipeline.keyframes.run import read_stretch
 
     asked = app.settings.keyframes
     span = Span(stretch.low_ms, stretch.high_ms)
+    pictures = media.key_pictures(source, min_gap_ms=asked.change_gap_ms, spans=[span])
     return read_stretch(
         revision.broadcast,
         stretch,
         clock_map=revision.clock_map,
-        pictures=media.key_pictures(source, min_gap_ms=asked.change_gap_ms, spans=[span]),
+        pictures=_heeded(pictures, alive),
         reader=reader,
         settings=asked,
     )
@@ -205,7 +257,7 @@ def _read(app: Application, key: str) -> Mapping[str, bytes]:
     return {name: canonical_bytes(reading) for name, reading in found.items()}
 
 
-def _sounds(app: Application, revision: Revision, folder: Path) -> Sounds:
+def _sounds(app: Application, revision: Revision, folder: Path, alive: Alive) -> Sounds:
     """The chunks of the broadcast on this machine, cut now unless that was done."""
     sweep(app.scratch, name=_SOUND)
     kept = Sounds(folder / _SOUND)
@@ -213,7 +265,8 @@ def _sounds(app: Application, revision: Revision, folder: Path) -> Sounds:
         return kept
     app.require_disk(BYTES_PER_MS * sum(r.duration_ms for r in revision.recordings))
     with sources(app.context(), revision.recordings) as found:
-        kept.ensure(map(_blocks, found), max_ms=app.settings.transcribe.chunk_max_ms)
+        blocks = (_heeded(_blocks(source), alive) for source in found)
+        kept.ensure(blocks, max_ms=app.settings.transcribe.chunk_max_ms)
     return kept
 
 

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 PROGRAM = [sys.executable, "-m", "pipeline.serve.cli"]
+READING = {"EVIDENCE_KEYFRAMES__OCR": "true"}
+"""What stands on the screen is read: half of a run's work, so that only tests of it ask for it."""
 
 
 class Ran(NamedTuple):
@@ -47,11 +49,11 @@ def evidence(*arguments: str | Path, cwd: Path | None = None, **environment: str
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def begin(*arguments: str | Path) -> subprocess.Popen[bytes]:
+def begin(*arguments: str | Path, **environment: str) -> subprocess.Popen[bytes]:
     """Start it in a process group of its own, to be killed."""
     return subprocess.Popen(
         [*PROGRAM, *map(str, arguments)],
-        env=env(),
+        env=env(**environment),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -59,9 +61,9 @@ def begin(*arguments: str | Path) -> subprocess.Popen[bytes]:
 
 
 def env(**more: str) -> dict[str, str]:
-    """A plain environment: nothing of the developer's own settings."""
+    """A plain environment, nothing of the developer's own settings; the screen is not read."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("EVIDENCE_")}
-    kept |= {"PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
+    kept |= {"PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", "EVIDENCE_KEYFRAMES__OCR": "false"}
     return kept | more
 
 

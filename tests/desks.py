@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
 from tests.command import PROGRAM, env, evidence
@@ -38,7 +39,11 @@ def served(here: Path, *options: str, **environment: str) -> Iterator[str]:
     server = subprocess.Popen(command, env=env(**environment), stderr=subprocess.PIPE, text=True)
     try:
         assert server.stderr is not None
-        yield server.stderr.readline().strip().rstrip("/")
+        address = server.stderr.readline().strip().rstrip("/")
+        Thread(
+            target=server.stderr.read, daemon=True
+        ).start()  # else it stops when the pipe is full
+        yield address
     finally:
         server.terminate()
         assert server.wait(30) in (0, -15)

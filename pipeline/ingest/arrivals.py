@@ -8,7 +8,7 @@ say all, so that looking at a bucket of thousands costs one listing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -62,6 +62,39 @@ def arrivals(place: str, *, s3: Callable[[str], ObjectStore], marker: str = "") 
         folders.setdefault(file.name.rpartition("/")[0], []).append(file)
     tops = _tops({name for name, files in folders.items() if any(map(_counts, files))})
     return [_arrival(f"{root}{top}", top, folders, marker) for top in sorted(tops)]
+
+
+def named(inputs: Sequence[str], *, s3: Callable[[str], ObjectStore]) -> Arrival:
+    """What a person named, as one arrival: that of its folder or prefix, or the files themselves.
+
+    Raises:
+        StoreUnavailable, AccessDenied. What is not there is no error: whoever opens it says so.
+    """
+    if len(inputs) == 1:
+        place = inputs[0] if "://" in inputs[0] else Path(inputs[0]).as_posix()
+        if "://" in place or Path(place).is_dir():
+            for one in arrivals(place, s3=s3):
+                if one.place == place.rstrip("/"):
+                    return one
+    files = [file for text in inputs for file in _file(text, s3)]
+    size = sum(file.size_bytes for file in files)
+    listing = content_id([list(inputs), sorted(map(list, files))])
+    return Arrival(", ".join(inputs), listing, size, False)
+
+
+def _file(text: str, s3: Callable[[str], ObjectStore]) -> Iterator[_File]:
+    """A file; with a playlist all that lies beside and below it."""
+    joins = PurePosixPath(text).suffix.lower() in PLAYLISTS
+    if "://" in text:
+        bucket, key = bucket_and_key(text)
+        prefix = key.rpartition("/")[0] if joins else key
+        found = s3(bucket).list(prefix) if prefix else ()
+        yield from (_File(o.key, o.size_bytes, o.etag) for o in found)
+    elif joins and Path(text).is_file():
+        yield from _files(Path(text).parent)
+    elif Path(text).is_file():
+        stat = os.stat(text)
+        yield _File(text, stat.st_size, str(stat.st_mtime_ns))
 
 
 def _files(folder: Path) -> Iterator[_File]:

@@ -12,7 +12,7 @@ from pipeline.bootstrap import Application
 from pipeline.budget import budget_of
 from pipeline.divergence import divergences
 from pipeline.ledger import Ledger
-from pipeline.patience import INDEX, STORE, waits
+from pipeline.serve.metrics import Waits
 from pipeline.serve.system import memory
 from pipeline.standing import Item, standings
 
@@ -39,20 +39,9 @@ def metrics(app: Application, places: Sequence[str] = ()) -> str:
     for code, count in codes.items():
         failures.labels(code).set(count)
     _kept_apart(app, registry)
-    _waits(app, registry)
+    registry.register(Waits(app.scratch))
     _disk(app, registry)
     return generate_latest(registry).decode()
-
-
-def _waits(app: Application, registry: CollectorRegistry) -> None:
-    """Who waits on this machine for a store or an index that is away."""
-    number = Gauge("evidence_waits", "Waiting for what is away.", ("service",), registry=registry)
-    longest = Gauge("evidence_waits_oldest_seconds", "Longest.", ("service",), registry=registry)
-    found = waits(app.scratch)
-    for service in (STORE, INDEX):
-        ages = [one.age_s for one in found if one.service == service.name]
-        number.labels(service.name).set(len(ages))
-        longest.labels(service.name).set(max(ages, default=0))
 
 
 def _disk(app: Application, registry: CollectorRegistry) -> None:

@@ -122,11 +122,14 @@ def main() -> None:
 
 
 def _failed(error: Exception) -> int:
+    from pipeline import logs
     from pipeline.errors import EvidenceError
     from pipeline.serve.render import as_json, clean
 
     assert isinstance(error, EvidenceError)  # noqa: S101
-    if "--json" in sys.argv:
+    if _logs_wanted():
+        logs.failed(error, **error.as_dict())
+    elif "--json" in sys.argv:
         click.echo(as_json(error.as_dict()), err=True)
     else:
         lines = [clean(line) for line in error.message.split("\n")]
@@ -136,8 +139,24 @@ def _failed(error: Exception) -> int:
     return error.exit_code
 
 
+def _logs_wanted() -> bool:
+    """Whether errors are lines of the log, too; also before any workspace was opened."""
+    from pipeline import logs
+    from pipeline.settings import environment
+
+    if environment("EVIDENCE_LOG_FORMAT") == "json":
+        logs.begin()
+    return logs.wanted()
+
+
 def _stopped() -> int:
-    click.echo("stopped; run the same command again to continue", err=True)
+    from pipeline import logs
+
+    text = "stopped; run the same command again to continue"
+    if _logs_wanted():
+        logs.line("stopped", text)
+    else:
+        click.echo(text, err=True)
     return 130
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from pipeline.serve.commands_live import flow_live_command
+from pipeline.serve.commands_plan import planned, rate_options, show
 from pipeline.serve.commands_pool import (
     deploy_command,
     maintain_command,
@@ -35,16 +37,21 @@ def flows_command() -> None:
 @click.argument("recordings", nargs=-1, required=True)
 @click.option("--broadcast", "broadcast_file", type=click.Path(path_type=Path))
 @click.option("--transcript", type=click.Path(path_type=Path))
+@click.option("--again", is_flag=True, help="Also when it was set aside: it hung or crashed.")
 @workspace_option
 @json_option
 def flow_process_command(
     recordings: tuple[str, ...],
     broadcast_file: Path | None,
     transcript: Path | None,
+    again: bool,
     workspace: Path | None,
     as_json: bool,
 ) -> None:
     """Process RECORDINGS as one Prefect flow run: a task a stage, ids between them.
+
+    What opens recordings runs in a process of its own. A recording that hangs or crashes it three
+    times is quarantined, and tried once more with --again.
 
     \b
     JSON fields: as `evidence process`.
@@ -58,6 +65,7 @@ def flow_process_command(
         inputs=list(recordings),
         broadcast_file=str(broadcast_file) if broadcast_file else "",
         transcript_file=str(transcript) if transcript else "",
+        again=again,
     )
     shown = works.summary(works.app.archive.state_at(prefix))
     say(dump(shown) if as_json else f"{shown['broadcast_id']}: release {shown['release']}")
@@ -68,12 +76,15 @@ def flow_process_command(
     epilog=examples(
         "evidence flows backfill ../recordings/2026-06/ --at-once 2",
         "evidence flows backfill s3://replays/2026/06/ --limit 50",
+        "evidence flows backfill s3://replays/2026/06/ --price-h 0.20 --dry-run",
     ),
 )
 @click.argument("places", nargs=-1, required=True)
 @click.option("--limit", type=click.IntRange(min=0), default=0, help="At most so many; 0: all.")
 @click.option("--at-once", type=click.IntRange(min=1), default=1, help="So many side by side.")
 @click.option("--again", is_flag=True, help="Try quarantined ones once more.")
+@click.option("--dry-run", is_flag=True, help="Say the plan and its cost, and stop.")
+@rate_options
 @workspace_option
 @json_option
 def flow_backfill_command(
@@ -81,24 +92,39 @@ def flow_backfill_command(
     limit: int,
     at_once: int,
     again: bool,
+    dry_run: bool,
     workspace: Path | None,
     as_json: bool,
+    **by: float,
 ) -> None:
     """Process every broadcast that waits in PLACES (folders or s3:// prefixes).
 
-    Each runs in a process of its own; one that fails three times for a reason of its own is
-    quarantined and the others go on. Running again continues. See first what it would do with
-    `evidence plan`.
+    First the plan is said on standard error, as `evidence plan` makes it: what is to be tried, is
+    done or quarantined, hours, machines, cost. Each broadcast runs in a process of its own; one that
+    fails three times for a reason of its own is quarantined and the others go on. Running again
+    continues.
 
     \b
-    JSON: a list of what was tried: place, outcome (done, failed, quarantined), broadcast_id,
-    seconds, message.
+    JSON fields: plan (as `evidence plan`), tried (place, outcome: done, failed, parked,
+    quarantined; broadcast_id, seconds, message); with --dry-run nothing is tried.
     """
-    root = str(service(workspace).app.root)
-    _print_rows(
-        flow_named("backfill")(root, list(places), limit=limit, at_once=at_once, again=again),
-        as_json,
-    )
+    from pipeline.logs import about
+    from pipeline.planning import Rates
+    from pipeline.runner import awaited
+    from pipeline.serve.render import as_json as dump
+    from pipeline.serve.render import note, say
+
+    app, rates = service(workspace).app, Rates(**by)
+    look = partial(planned, app, places, rates, again=again, limit=limit)
+    ahead = awaited(app, look, what=", ".join(places), tell=note)
+    with about(event="plan"):
+        show(ahead, rates, note, most=50)
+    options = {"limit": limit, "at_once": at_once, "again": again, "rates": by}
+    tried = [] if dry_run else flow_named("backfill")(str(app.root), list(places), **options)
+    if as_json:
+        say(dump({"plan": ahead, "tried": tried}))
+    elif not dry_run:
+        _print_rows(tried, as_json=False)
 
 
 @flows_command.command(
@@ -142,7 +168,7 @@ def flow_watch_command(
     messages/ with its reason, and `evidence status` shows it.
 
     \b
-    JSON (with --rounds): as `evidence flows backfill`.
+    JSON (with --rounds): a list, as tried of `evidence flows backfill`.
     """
     rows = flow_named("watch")(
         str(service(workspace).app.root),
@@ -155,7 +181,7 @@ def flow_watch_command(
         events=events,
         token_file=token_file,
     )
-    _print_rows(rows, as_json)
+    _print_rows(rows, as_json=as_json)
 
 
 for _more in (
@@ -170,7 +196,7 @@ for _more in (
     flows_command.add_command(_more)
 
 
-def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
+def _print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import clean, say, table
 
@@ -198,4 +224,18 @@ def flow_named(name: str) -> Any:
     entry = next(iter(entry_points(group="replay_evidence.flows", name=name)), None)
     if entry is None:
         raise ConfigError("the flows are not installed", hint="run `make setup` again")
+    _same_log()
     return entry.load()
+
+
+def _same_log() -> None:
+    """Where the log is JSON, Prefect's lines and those of what it starts are so, too."""
+    from importlib.resources import files
+
+    from pipeline import logs
+    from pipeline.settings import environment, hand_down, load
+
+    logs.begin(load(Path(environment("EVIDENCE_WORKSPACE") or ".")))
+    if logs.wanted():
+        hand_down("EVIDENCE_LOG_FORMAT", "json")
+        hand_down("PREFECT_LOGGING_SETTINGS_PATH", str(files("flows") / "logging.yaml"))

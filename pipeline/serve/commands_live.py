@@ -27,6 +27,7 @@ from pipeline.serve.options import examples, json_option, service, workspace_opt
 @click.option("--patience-s", type=float, default=30, help="Wait so long for a missing segment.")
 @click.option("--every-s", type=float, default=1, help="Look so often.")
 @click.option("--seal-s", type=click.IntRange(min=1), default=60, help="Seal a part after this.")
+@click.option("--again", is_flag=True, help="Also when it was set aside: it hung or crashed.")
 @workspace_option
 @json_option
 def flow_live_command(
@@ -38,6 +39,7 @@ def flow_live_command(
     patience_s: float,
     every_s: float,
     seal_s: int,
+    again: bool,
     workspace: Path | None,
     as_json: bool,
 ) -> None:
@@ -68,6 +70,7 @@ def flow_live_command(
         patience_s=patience_s,
         every_s=every_s,
         seal_ms=seal_s * 1000,
+        again=again,
     )
     if as_json:
         say(dump(found))

@@ -2,12 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from pipeline.serve.options import examples, json_option, service, workspace_option
+
+if TYPE_CHECKING:
+    from pipeline.bootstrap import Application
+    from pipeline.planning import Rates
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_AMOUNT = click.FloatRange(min=0)
+_ABOVE_0 = click.FloatRange(min=0, min_open=True)
+
+
+def rate_options(command: Command) -> Command:
+    """The options by which hours, machines and cost are told."""
+    for option in (
+        click.option("--price-h", type=_AMOUNT, default=0, help="Price of a machine hour."),
+        click.option(
+            "--within-h",
+            type=_ABOVE_0,
+            default=24,
+            show_default=True,
+            help="Hours in which it should be done: gives the number of machines.",
+        ),
+        click.option(
+            "--mbit-s",
+            type=_ABOVE_0,
+            default=2.0,
+            show_default=True,
+            help="Bit rate, to tell hours from bytes without opening recordings.",
+        ),
+        click.option(
+            "--times-real",
+            type=_ABOVE_0,
+            default=4.9,
+            show_default=True,
+            help="Recorded hours a machine processes in an hour (see docs/benchmarks.md).",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 @click.command(
@@ -19,42 +58,18 @@ from pipeline.serve.options import examples, json_option, service, workspace_opt
     ),
 )
 @click.argument("places", nargs=-1)
-@click.option(
-    "--times-real",
-    type=click.FloatRange(min=0, min_open=True),
-    default=4.9,
-    show_default=True,
-    help="Recorded hours a machine processes in an hour (see docs/benchmarks.md).",
-)
-@click.option(
-    "--mbit-s",
-    type=click.FloatRange(min=0, min_open=True),
-    default=2.0,
-    show_default=True,
-    help="Bit rate, to tell hours from bytes without opening recordings.",
-)
-@click.option(
-    "--within-h",
-    type=click.FloatRange(min=0, min_open=True),
-    default=24,
-    show_default=True,
-    help="Hours in which it should be done: gives the number of machines.",
-)
-@click.option("--price-h", type=click.FloatRange(min=0), default=0, help="Price of a machine hour.")
+@rate_options
 @click.option("--a-day", type=click.IntRange(min=0), default=0, help="Broadcasts that come a day.")
-@click.option("--hours-each", type=click.FloatRange(min=0), default=4, show_default=True)
+@click.option("--hours-each", type=_AMOUNT, default=4, show_default=True)
 @workspace_option
 @json_option
 def plan_command(
     places: tuple[str, ...],
-    times_real: float,
-    mbit_s: float,
-    within_h: float,
-    price_h: float,
     a_day: int,
     hours_each: float,
     workspace: Path | None,
     as_json: bool,
+    **by: float,
 ) -> None:
     """Say what a run over PLACES would do, how long it would take, on how many machines, at what cost.
 
@@ -63,50 +78,47 @@ def plan_command(
 
     \b
     JSON fields: places (place, standing, media_bytes, tries, message), waiting, done,
-    quarantined, media_bytes, recorded_hours, machine_hours, machines, cost;
-    with --a-day: broadcasts, recorded_hours, machine_hours, machines, cost.
+    quarantined, to_try, media_bytes, recorded_hours, machine_hours, machines, wall_hours (on so
+    many machines), cost; with --a-day: broadcasts and those from recorded_hours on.
     """
-    from pipeline.serve.planning import effort, plan
+    from pipeline.planning import Rates, effort
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import say
 
     if not places and not a_day:
         raise click.UsageError("give a place, or --a-day")
-    if a_day:
-        found = {"broadcasts": a_day} | effort(
-            a_day * hours_each, times_real=times_real, within_h=24, price_h=price_h
-        )
-    else:
-        found = plan(
-            service(workspace).app,
-            places,
-            times_real=times_real,
-            mbit_s=mbit_s,
-            within_h=within_h,
-            price_h=price_h,
-        )
-    if as_json:
-        say(dump(found))
-    else:
-        _show(found, 24 if a_day else within_h)
-
-
-def _show(found: dict[str, Any], within_h: float) -> None:
-    """For a person."""
-    from pipeline.serve.render import clean, say, table
-
-    rows = [
-        (p["standing"], p["media_bytes"] >> 20, p["place"], p["message"][:80])
-        for p in found.get("places", ())
-    ]
-    if rows:
-        table(
-            ("standing", "MiB", "place", "last failure"),
-            [tuple(clean(str(c)) for c in r) for r in rows],
-        )
+    rates = Rates(**by)
+    if not a_day:
+        found = planned(service(workspace).app, places, rates)
+        say(dump(found)) if as_json else show(found, rates, say)
+        return
+    found = {"broadcasts": a_day} | effort(a_day * hours_each, rates._replace(within_h=24))
     cost = f", {found['cost']:g} in money" if found["cost"] else ""
-    say(
-        f"{found.get('waiting', found.get('broadcasts'))} waiting ({found['recorded_hours']} h "
-        f"recorded, about {found['machine_hours']} machine hours{cost}, {found['machines']} machines "
-        f"for {within_h:g} h), {found.get('done', 0)} done, {found.get('quarantined', 0)} quarantined"
-    )
+    hours = f"{found['recorded_hours']} h recorded, about {found['machine_hours']} machine hours"
+    text = f"{a_day} a day: {hours}{cost}, {found['machines']} machines"
+    say(dump(found) if as_json else text)
+
+
+def planned(
+    app: Application, places: Sequence[str], rates: Rates, *, again: bool = False, limit: int = 0
+) -> dict[str, Any]:
+    """The plan of a run over places."""
+    from pipeline.planning import looked, plan
+
+    return plan(looked(app, places), rates, again=again, limit=limit)
+
+
+def show(
+    found: dict[str, Any], rates: Rates, tell: Callable[[str], None], *, most: int | None = None
+) -> None:
+    """For a person, a line an arrival (of so many at most) and one for the whole."""
+    from pipeline.planning import summary
+    from pipeline.serve.render import clean
+
+    for one in found["places"][:most]:
+        mib = one["media_bytes"] >> 20
+        text = f"{one['standing']:<11} {mib:>8} MiB  {one['place']}  {one['message'][:80]}"
+        tell(clean(text.rstrip()))
+    if len(found["places"]) > len(found["places"][:most]):
+        tell(f"… {len(found['places'])} in all; `evidence plan` lists them")
+    tell(summary(found, rates))

@@ -124,6 +124,7 @@ def pause_command(off: bool, pool: str, as_json: bool) -> None:
 @click.option(
     "--stall-s", type=float, default=1800, help="Wait so long for a part, then do it here."
 )
+@click.option("--again", is_flag=True, help="Also when it was set aside: it hung or crashed.")
 @workspace_option
 @json_option
 def spread_command(
@@ -132,6 +133,7 @@ def spread_command(
     part_s: int,
     queue: str,
     stall_s: float,
+    again: bool,
     workspace: Path | None,
     as_json: bool,
 ) -> None:
@@ -154,6 +156,7 @@ def spread_command(
         part_ms=part_s * 1000,
         queue=queue,
         stall_s=stall_s,
+        again=again,
     )
     shown = works.summary(works.app.archive.state_at(prefix))
     say(dump(shown) if as_json else f"{shown['broadcast_id']}: release {shown['release']}")

@@ -31,9 +31,9 @@ def status_command(
     \b
     JSON fields: workspace, store, index, broadcasts (broadcast_id, day, release, counts),
     unfinished, work (name, standing: waiting, parked, quarantined, running, unfinished, on_air; age_s,
-    tries, error, message, hours), waits (service, what, age_s, message: who waits for a store or an
-    index that is away), divergences (broadcast_id, stage, work_key, first, other, other_key),
-    memory (budget_bytes and the least a stage needs), free_bytes.
+    tries, error, message, hours), waits (service: store, index, room; what, age_s, message: who on this
+    machine waits for what is away, or for room in its scratch folder), divergences (broadcast_id, stage,
+    work_key, first, other, other_key), memory (budget_bytes and the least a stage needs), free_bytes.
     """
     from pipeline.serve.render import as_json as dump
     from pipeline.serve.render import clean, say, table
@@ -59,7 +59,7 @@ def status_command(
         age = "" if item["age_s"] is None else f", {_ago(item['age_s'])}"
         say(clean(f"{item['standing']}{age}: {item['name']} {item['message'][:100]}".rstrip()))
     for one in found["waits"]:
-        waited = f"waits for the {one['service']}, {_ago(one['age_s'])}"
+        waited = f"waits for {_WAITED_FOR[one['service']]}, {_ago(one['age_s'])}"
         say(clean(f"{waited}: {one['what']} {one['message'][:100]}"))
     for one in found["divergences"]:
         say(f"diverged: {one['broadcast_id']} {one['stage']}: {one['other_key']}")
@@ -75,6 +75,7 @@ def _ago(seconds: int) -> str:
     return f"{seconds} s"
 
 
+_WAITED_FOR = {"store": "the store", "index": "the index", "room": "room"}
 _COUNTS = ("transcribe", "keyframes", "claims")
 
 

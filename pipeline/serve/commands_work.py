@@ -82,6 +82,7 @@ def process_command(
     """
     import time
 
+    from pipeline.logs import about, wanted
     from pipeline.runner import Request
     from pipeline.serve.progress import line, progress_lines, stage_bars
     from pipeline.serve.render import as_json as dump
@@ -98,11 +99,12 @@ def process_command(
         with stage_bars() as bars:
             state = works.process(request, progress=bars, tell=note)
     shown = works.summary(state) | {"seconds": round(time.monotonic() - begun, 2)}
+    with about(event="warning", broadcast=shown["broadcast_id"]):
+        for warning in shown["warnings"] if not as_json or wanted() else ():
+            note(f"note: {clean(warning)}")
     if as_json:
         say(dump(shown))
         return
-    for warning in shown["warnings"]:
-        note(f"note: {clean(warning)}")
     counts = ", ".join(f"{o['stage']} {o['records']}" for o in shown["outputs"])
     share = shown["coverage"]["share_pm"] / 10 if shown["coverage"] else 0
     say(

@@ -98,7 +98,7 @@ def make_app(service: Service, *, hosts: list[str]) -> FastAPI:
     app.state.door = door
     app.state.people = _people(settings.oidc, book)
     app.state.office = open_office(service, door.book.ring)
-    app.state.meters = Meters()
+    app.state.meters = Meters(service.app.scratch)
     app.state.agents = agents_of(app.state.office, _asking)
     app.router.routes.extend(_spoken_to(app.state.agents).routes)
     app.add_middleware(Etags)

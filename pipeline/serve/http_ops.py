@@ -54,6 +54,7 @@ def operations_page(request: Request, works: Operating) -> Response:
         backlog=counted(backlog),
         covered=shares(covered),
         age=_oldest,
+        waited=lambda seconds: clock(seconds * 1000).partition(".")[0],
     )
 
 

@@ -3,22 +3,47 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.gc_collector import GCCollector
+from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pipeline.patience import SERVICES, waits
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
+class Waits(Collector):
+    """Who waits on this machine for a store, an index or room, looked up at each scrape."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._scratch = scratch
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """How many, and the longest, for each service."""
+        found = waits(self._scratch)
+        number = GaugeMetricFamily("evidence_waits", "Waiting.", labels=["service"])
+        longest = GaugeMetricFamily("evidence_waits_oldest_seconds", "Longest.", labels=["service"])
+        for service in SERVICES:
+            ages = [one.age_s for one in found if one.service == service.name]
+            number.add_metric([service.name], len(ages))
+            longest.add_metric([service.name], max(ages, default=0))
+        yield from (number, longest)
+
+
 class Meters:
     """One process's counters; the routes are templates, so that no id becomes a label."""
 
-    def __init__(self) -> None:
+    def __init__(self, scratch: Path) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(Waits(scratch))
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
         self.requests = Counter(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pipeline.budget import budget_of
 from pipeline.divergence import Divergence, divergences
-from pipeline.index.answer import BroadcastCoverage
+from pipeline.errors import IndexUnavailable
+from pipeline.index.answer import BroadcastCoverage, SearchCoverage
 from pipeline.model import Frozen
+from pipeline.patience import Wait, naming_waits, waits
 from pipeline.serve.desk import Desk
 from pipeline.standing import Item, standings
 
@@ -34,6 +36,10 @@ class Operations(Frozen):
     """By standing, empty ones too."""
     work: tuple[Item, ...]
     """What is not done, at most 500 of it."""
+    waits: tuple[Wait, ...]
+    """Who on this machine waits for a store or an index that is away, or for room, and since when."""
+    index_error: str
+    """Why the search index does not answer now, and nothing is known of coverage; else empty."""
     broadcasts: int
     """In the search index."""
     duration_ms: int
@@ -59,12 +65,15 @@ class OperationsDesk(Desk):
         """How everything stands now."""
         self.viewer.require("operate")
         app = self._works.app
-        items = standings(app)
-        covered = self._works.search("", size=1).coverage
+        with naming_waits(app.scratch):
+            items = standings(app)
+        covered, away = self._covered()
         disk = budget_of(app.scratch, app.settings).taken()
         return Operations(
             backlog=tuple(_of(name, items) for name in STANDINGS),
             work=tuple(items[:MOST_ITEMS]),
+            waits=tuple(waits(app.scratch)),
+            index_error=away,
             broadcasts=covered.broadcasts,
             duration_ms=covered.duration_ms,
             listened_ms=covered.listened_ms,
@@ -74,6 +83,13 @@ class OperationsDesk(Desk):
             scratch_budget_bytes=disk.budget_bytes,
             free_bytes=disk.free_bytes,
         )
+
+    def _covered(self) -> tuple[SearchCoverage, str]:
+        """What was listened to; of an index that is away, why: that is looked for here."""
+        try:
+            return self._works.search("", size=1).coverage, ""
+        except IndexUnavailable as error:
+            return SearchCoverage(), error.message
 
 
 def _of(standing: str, items: list[Item]) -> Backlog:

@@ -8,15 +8,25 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pipeline import logs
 
 if TYPE_CHECKING:
     from pipeline.plan import Progress
 
+_LOG_EVERY_S = 60
+
 
 @contextmanager
 def stage_bars() -> Iterator[Progress | None]:
-    """A bar for each stage, in recorded time; None when standard error is no terminal."""
+    """A bar for each stage, in recorded time; None when standard error is no terminal.
+
+    Where the log is JSON, a line a minute in its place.
+    """
+    if logs.wanted():
+        yield progress_lines(_LOG_EVERY_S)
+        return
     if not sys.stderr.isatty():
         yield None
         return
@@ -67,11 +77,14 @@ def progress_lines(every_s: float = 1.0) -> Progress:
     return report
 
 
-def line(**fields: object) -> None:
-    """One of those lines."""
+def line(**fields: Any) -> None:
+    """One of those lines; of the log, where that is JSON, and with the same fields."""
     from pipeline.serve.render import note
 
-    note(json.dumps(fields, ensure_ascii=False))
+    if logs.wanted():
+        logs.line("waiting" if "waiting" in fields else "progress", **fields)
+    else:
+        note(json.dumps(fields, ensure_ascii=False))
 
 
 @contextmanager

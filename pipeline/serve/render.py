@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline import logs
 from pipeline.timeline import clock, from_utc_ms
 
 if TYPE_CHECKING:
@@ -35,8 +36,11 @@ def say(text: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """One line on standard error: warnings and progress."""
-    click.echo(text, err=True)
+    """One line on standard error: warnings and progress; JSON where the settings ask for it."""
+    if logs.wanted():
+        logs.line("", text)
+    else:
+        click.echo(text, err=True)
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:

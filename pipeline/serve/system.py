@@ -12,9 +12,9 @@ from typing import Any
 
 from pipeline.bootstrap import Application, open_workspace
 from pipeline.divergence import divergences
-from pipeline.errors import ConfigError, EvidenceError, StoreUnavailable
+from pipeline.errors import ConfigError, EvidenceError
 from pipeline.memory import budget_bytes, least
-from pipeline.patience import waits
+from pipeline.patience import naming_waits, waits
 from pipeline.settings import SETTINGS_FILE, Settings
 from pipeline.standing import standings
 
@@ -24,14 +24,9 @@ _MIN_MEMORY = 2 << 30
 def status(app: Application, places: Sequence[str] = ()) -> dict[str, Any]:
     """Broadcasts by the catalogue, what is not done and since when, and free disk."""
     waiting = waits(app.scratch)
-    try:
+    with naming_waits(app.scratch):
         entries = sorted(app.archive.catalogue(), key=lambda e: (e.day, e.broadcast_id))
         work = standings(app, places)
-    except StoreUnavailable as error:
-        told = "; ".join(
-            f"{w.what} has waited for the {w.service} for {w.age_s} s" for w in waiting
-        )
-        raise StoreUnavailable(error.message, hint=told or error.hint) from error
     return {
         "workspace": str(app.root),
         "store": app.settings.store.kind,
@@ -42,7 +37,7 @@ def status(app: Application, places: Sequence[str] = ()) -> dict[str, Any]:
         ],
         "unfinished": [i.name for i in work if i.standing in ("running", "unfinished")],
         "work": [item.model_dump(mode="json") for item in work],
-        "waits": [one._asdict() for one in waiting],
+        "waits": [one.model_dump(mode="json") for one in waiting],
         "divergences": [one.model_dump(mode="json") for one in divergences(app.store)],
         "memory": memory(app),
         "free_bytes": shutil.disk_usage(app.root).free,

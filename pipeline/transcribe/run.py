@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline import logs
 from pipeline.errors import NoAudio, TranscriptionFailed
 from pipeline.model import Broadcast, ClockMap, ClockSpan, Gap, Hole, Recording, Segment, Transcript
 from pipeline.ports import Heard, Transcriber
@@ -132,7 +133,21 @@ class Listening:
         for n, reading in zip(fresh, self._recognised([chunks[n] for n in fresh]), strict=True):
             readings[n] = reading
             self.cache.put(chunks[n], reading)
+            self._log(chunks[n], reading)
         return [reading for reading in readings.values() if reading is not None]
+
+    def _log(self, chunk: Chunk, reading: Reading) -> None:
+        """A line a chunk; never its words."""
+        if not logs.wanted():
+            return
+        with logs.about(chunk=self.cache.digest(chunk)[:16], stage="transcribe"):
+            logs.line(
+                "chunk_failed" if reading.failed else "chunk_heard",
+                reading.failed,
+                start_ms=chunk.start_ms,
+                end_ms=chunk.end_ms,
+                flags=reading.flags,
+            )
 
     def _recognised(self, chunks: Sequence[Chunk]) -> list[Reading]:
         first = self._attempt(chunks, retry=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,11 +13,13 @@ import pytest
 from pipeline.bootstrap import open_workspace
 from pipeline.ledger import Ledger, Try
 from pipeline.model import Producer
+from pipeline.patience import INDEX, noting
+from pipeline.serve.web.words_ops import OPS
 from tests import media as made
 from tests.browser.test_clip_plays import FLAGS, chromium
 from tests.browser.test_desk import HOSTILE
 from tests.command import evidence, short_broadcast, spoken, workspace
-from tests.desks import ask, new_key, served, sign_in
+from tests.desks import Said, ask, new_key, served, sign_in
 
 BROKEN = f"/inbox/{HOSTILE}.flv"
 WHY = f"the recording cannot be read {HOSTILE}"
@@ -25,6 +28,7 @@ WHY = f"the recording cannot be read {HOSTILE}"
 class Given(NamedTuple):
     address: str
     keys: dict[str, str]
+    here: Path
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +62,30 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
         )  # fmt: skip
     keys = {role: new_key(here, role)["key"] for role in ("operator", "agent")}
     with served(here) as address:
-        yield Given(address, keys)
+        yield Given(address, keys, here)
+
+
+@contextmanager
+def waiting(given: Given) -> Iterator[None]:
+    """A process (this one) that waits for the index, as `process` does."""
+    note = noting(given.here / "scratch", INDEX, f"zh01 {HOSTILE}")
+    with note(f"it did not answer {HOSTILE}"):
+        yield
+
+
+def test_a_wait_is_told_while_it_lasts(given: Given) -> None:
+    def told(path: str) -> Said:
+        return ask(given.address + path, key=given.keys["operator"])
+
+    with waiting(given):
+        (wait,) = told("/api/v1/operations").json["waits"]
+        assert (wait["service"], wait["what"]) == ("index", f"zh01 {HOSTILE}")
+        assert told("/api/v1/status").json["waits"] == [wait | {"age_s": pytest.approx(0, abs=30)}]
+        assert 'evidence_waits{service="index"} 1.0' in told("/metrics").text
+    assert told("/api/v1/operations").json["waits"] == []
+    assert told("/api/v1/status").json["waits"] == []
+    assert 'evidence_waits{service="index"} 0.0' in told("/metrics").text
+    assert told("/api/v1/operations").json["index_error"] == ""
 
 
 def test_the_api_tells_the_same_and_only_to_operators(given: Given) -> None:
@@ -88,7 +115,7 @@ def test_the_page_shows_it_in_both_languages(
     from playwright.sync_api import sync_playwright
 
     name, value = sign_in(given.address, given.keys["operator"]).split("=", 1)
-    with sync_playwright() as playwright:
+    with waiting(given), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         context = browser.new_context(viewport={"width": width, "height": 900})
         context.add_cookies([{"name": name, "value": value, "url": given.address}])
@@ -102,6 +129,14 @@ def test_the_page_shows_it_in_both_languages(
         assert "<script>" in row.inner_text()
         assert "unreadable" in row.inner_text()
         assert page.locator("#divergences tbody tr").count() == 1
+        waits = page.locator("#waits tbody tr")
+        assert waits.count() == 1
+        assert (
+            waits.locator("td").first.inner_text()
+            == {"zh": "检索索引", "en": "the search index"}[lang]
+        )
+        assert "<script>" in waits.inner_text()
+        assert page.locator("#index-away").count() == 0
         backlog, covered = page.locator("svg.bars").all()
         assert backlog.locator("g").count() == 6
         longest = max(float(b.get_attribute("width")) for b in backlog.locator(".bar").all())
@@ -114,3 +149,14 @@ def test_the_page_shows_it_in_both_languages(
         page.screenshot(path=tmp_path / "ops.png", full_page=True)
         assert (tmp_path / "ops.png").stat().st_size > 10_000
         browser.close()
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_page_says_what_nobody_waits_for(given: Given, lang: str) -> None:
+    page = ask(f"{given.address}/ops?lang={lang}", key=given.keys["operator"]).text
+    assert OPS[lang]["none_waits"] in page
+    with waiting(given):
+        page = ask(f"{given.address}/ops?lang={lang}", key=given.keys["operator"]).text
+    assert OPS[lang]["none_waits"] not in page
+    assert '<table id="waits">' in page
+    assert "<script>" not in page.partition("<main")[2]

@@ -58,13 +58,25 @@ def test_backfill_goes_on_past_a_broken_one_and_sets_it_aside(
     assert planned["machine_hours"] <= planned["recorded_hours"]
 
     backfill = ("flows", "backfill", incoming, "-w", here, "--json", "--at-once", "2")
+    ahead = evidence(*backfill, "--price-h", "600", "--dry-run")  # no server: nothing is run
+    assert (ahead.code, ahead.json["tried"]) == (0, [])
+    assert ahead.json["plan"]["to_try"] == 3
+    assert ahead.json["plan"]["cost"] > 0 == planned["cost"]
+    assert "3 to do" in ahead.err
     first = evidence(*backfill, **prefect)
     assert first.code == 0, first.err
-    assert [row["outcome"] for row in first.json] == ["done", "done", "failed"]
-    assert "rec.mp4" in first.json[2]["message"]
-    assert evidence("show", first.json[0]["broadcast_id"], "-w", here).code == 0
+    assert next(iter(first.json)) == "plan"
+    assert first.json["plan"] == planned
+    tried = first.json["tried"]
+    assert [row["outcome"] for row in tried] == ["done", "done", "failed"]
+    assert "rec.mp4" in tried[2]["message"]
+    assert evidence("show", tried[0]["broadcast_id"], "-w", here).code == 0
+    assert first.err.index("3 to do") < first.err.index("Beginning flow run")
+    (kept,) = artifacts(prefect, "plan")
+    rows = {row["what"]: row["value"] for row in json.loads(kept["data"])}
+    assert (rows["to_try"], rows["machines"]) == ("3", str(planned["machines"]))
 
-    later = [evidence(*backfill, **prefect).json for _ in range(3)]
+    later = [evidence(*backfill, **prefect).json["tried"] for _ in range(3)]
     assert [[row["outcome"] for row in rows] for rows in later] == [
         ["failed"],
         ["quarantined"],
@@ -73,7 +85,8 @@ def test_backfill_goes_on_past_a_broken_one_and_sets_it_aside(
     planned = evidence("plan", incoming, "-w", here, "--json").json
     assert (planned["waiting"], planned["done"], planned["quarantined"]) == (0, 2, 1)
     again = evidence(*backfill, "--again", **prefect).json
-    assert [row["outcome"] for row in again] == ["failed"]
+    assert again["plan"]["to_try"] == 1  # what is set aside is tried again
+    assert [row["outcome"] for row in again["tried"]] == ["failed"]
 
 
 @pytest.mark.slow
@@ -93,7 +106,7 @@ def test_an_automation_stops_the_pool_when_an_arrival_is_set_aside(
     here = workspace(tmp_path / "w")
     for outcome in ("failed", "failed", "quarantined"):
         backfill = ("flows", "backfill", incoming / "c-broken", "-w", here, "--json")
-        (row,) = evidence(*backfill, **prefect).json
+        (row,) = evidence(*backfill, **prefect).json["tried"]
         assert row["outcome"] == outcome
     end = time.monotonic() + 60
     while not asked(pool)["is_paused"]:
@@ -130,6 +143,16 @@ def asked(url: str) -> Any:
         return json.load(reply)
 
 
+def artifacts(prefect: dict[str, str], key: str) -> list[dict[str, Any]]:
+    """What runs left on the server's page under a key."""
+    words = json.dumps({"artifacts": {"key": {"any_": [key]}}}).encode()
+    headers = {"Content-Type": "application/json"}
+    url = f"{prefect['PREFECT_API_URL']}/artifacts/filter"
+    with urllib.request.urlopen(urllib.request.Request(url, words, headers)) as reply:
+        found: list[dict[str, Any]] = json.load(reply)
+        return found
+
+
 def test_watch_waits_for_the_marker(incoming: Path, tmp_path: Path, prefect: dict[str, str]):
     here, place = workspace(tmp_path / "w"), tmp_path / "landing"
     (place / "one").mkdir(parents=True)
@@ -163,7 +186,7 @@ def test_plan_names_what_is_wrong_with_a_place(tmp_path: Path):
 def test_plan_tells_the_machines_for_so_many_a_day():
     found = evidence("plan", "--a-day", "1000", "--price-h", "0.5", "--json").json
     assert (found["recorded_hours"], found["machine_hours"]) == (4000, 816.33)
-    assert (found["machines"], found["cost"]) == (35, 408.16)
+    assert (found["machines"], found["cost"], found["wall_hours"]) == (35, 408.16, 23.32)
     assert evidence("plan").code == 2
 
 

@@ -16,6 +16,7 @@ from pipeline.ingest.places import place_of
 from pipeline.journal import Journal, newest
 from pipeline.live import Session
 from pipeline.live_lag import Pace
+from pipeline.patience import waits
 from tests.fakes import LoudnessTranscriber
 from tests.on_air import Air, cut_up
 
@@ -71,10 +72,16 @@ def air(tmp_path_factory: pytest.TempPathFactory) -> Air:
 
 
 def followed(app: Application, air: Air) -> list[str]:
+    """What it says, each line after the services that are seen to be waited for by then."""
     app.transcriber = LoudnessTranscriber()
     said: list[str] = []
     place = place_of(str(air.folder), s3=lambda _: app.store)
-    Session(app, place, pace=FAST, say=said.append).follow()
+
+    def say(text: str) -> None:
+        said.append(" ".join([*(f"<{wait.service}>" for wait in waits(app.scratch)), text]))
+
+    Session(app, place, pace=FAST, say=say).follow()
+    assert waits(app.scratch) == []
     return said
 
 
@@ -84,6 +91,7 @@ def test_an_index_that_is_away_is_caught_up_with(air: Air, tmp_path: Path):
     app.index = AwayIndex(real, 2)
     said = followed(app, air)
     assert sum("the index is away" in line for line in said) == 2
+    assert any(line.startswith("<index> ") for line in said)
     app.index = real
     lines = search(app.index, "kind:line", size=1000).hits
     assert lines[0].document.start_ms < 30_000 < max(line.document.end_ms for line in lines)
@@ -96,6 +104,7 @@ def test_seals_wait_for_a_store_that_is_away(air: Air, tmp_path: Path):
     app.store = store
     said = followed(app, air)
     assert sum("waits for the store" in line for line in said) == 2
+    assert any(line.startswith("<store> ") for line in said)
     prefix = "06cf/taobao_like/mch_lvzhe_bags/sample-zh01"
     seals = Journal(store, prefix).seals()
     assert [seal.number for seal in seals] == list(range(1, len(seals) + 1))

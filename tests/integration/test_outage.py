@@ -14,6 +14,7 @@ import pytest
 
 from pipeline.ledger import Ledger
 from tests.command import PROGRAM, env, evidence, short_broadcast
+from tests.desks import ask, served
 from tests.faults import FaultProxy, Reset
 from tests.machines import Left, Shared, keys, shared
 from tests.prefects import server
@@ -65,7 +66,7 @@ class Line:
 
 
 @pytest.mark.parametrize("away", ["store", "index"])
-@pytest.mark.parametrize("command", ["process", "backfill"])
+@pytest.mark.parametrize("command", ["process", "flow", "backfill"])
 def test_a_run_waits_for_what_is_away_says_so_and_goes_on_where_it_was(
     command: str,
     away: str,
@@ -76,10 +77,16 @@ def test_a_run_waits_for_what_is_away_says_so_and_goes_on_where_it_was(
 ):
     here, said = room(tmp_path), tmp_path / "said"
     line = Line(here)
-    words = {"process": ("process", place / "zh01"), "backfill": ("flows", "backfill", place)}
+    words: dict[str, tuple[str | Path, ...]] = {
+        "process": ("process", place / "zh01"),
+        "flow": ("flows", "process", place / "zh01"),
+        "backfill": ("flows", "backfill", place),
+    }
+    named = {"EVIDENCE_LOG_FORMAT": "json"} if command == "flow" else {}
     with line.store as store, line.index as index, said.open("wb") as log:
         cut = {"store": store, "index": index}[away]
-        running = begun(*words[command], "-w", here.folder, log=log, **line.environment, **prefect)
+        named |= {**line.environment, **prefect}
+        running = begun(*words[command], "-w", here.folder, log=log, **named)
         if away == "store":
             until(lambda: any("/packs/" in path for _, path, _ in store.seen), running)
         cut.fail(Reset(), times=1_000_000)
@@ -91,10 +98,15 @@ def test_a_run_waits_for_what_is_away_says_so_and_goes_on_where_it_was(
             told = evidence("status", "-w", here.folder, "--json", **line.environment)
             assert told.code == 6
             assert "has waited for the store" in told.error["hint"]
+        desk_tells(here, away, {**keys(), **(line.environment if away == "index" else {})})
         time.sleep(max(0.0, OUTAGE_S - (time.monotonic() - gone_s)))
         cut.clear()
         assert running.wait(300) == 0, said.read_text()
     text = said.read_text()
+    if command == "flow":
+        rows = [json.loads(row) for row in text.splitlines() if row.startswith("{")]
+        waits = [row for row in rows if row["event"] == "waiting"]
+        assert {(row["waits_for"], row["broadcast"]) for row in waits} == {(away, "sample-zh01")}
     name = {"store": "the object store", "index": "the search index"}[away]
     assert f"waiting for {name}" in text
     assert f"{name} is back" in text
@@ -104,6 +116,53 @@ def test_a_run_waits_for_what_is_away_says_so_and_goes_on_where_it_was(
     assert [len(t) for t in tries] == ([1] if command == "backfill" else [])
     done = {key: digest for key, digest in objects.items() if not key.startswith("arrivals/")}
     assert (done, documents) == undisturbed
+
+
+@pytest.mark.parametrize("away", ["store", "index"])
+def test_upkeep_waits_too(away: str, place: Path, prefect: dict[str, str], tmp_path: Path):
+    here, said = room(tmp_path), tmp_path / "said"
+    assert evidence("process", place / "zh01", "-w", here.folder, **keys()).code == 0
+    line = Line(here)
+    with line.store as store, line.index as index, said.open("wb") as log:
+        cut = {"store": store, "index": index}[away]
+        cut.fail(Reset(), times=1_000_000)
+        asked = ("flows", "maintain", "-w", here.folder, "--json")
+        running = begun(*asked, log=log, **line.environment, **prefect)
+        until(lambda: bool(waiting(here)), running)
+        (wait,) = waiting(here)
+        assert (wait["service"], wait["what"]) == (away, "maintain")
+        cut.clear()
+        assert running.wait(300) == 0, said.read_text()
+    assert waiting(here) == []
+    assert '"findings": []' in said.read_text()
+
+
+def test_the_plan_of_a_backfill_waits_too(place: Path, tmp_path: Path):
+    here, said = room(tmp_path), tmp_path / "said"
+    line = Line(here)
+    with line.store as store, line.index, said.open("wb") as log:
+        store.fail(Reset(), times=1_000_000)
+        asked = ("flows", "backfill", place, "-w", here.folder, "--json", "--dry-run")
+        running = begun(*asked, log=log, **line.environment)
+        until(lambda: bool(waiting(here)), running)
+        (wait,) = waiting(here)
+        assert (wait["service"], wait["what"]) == ("store", str(place))
+        store.clear()
+        assert running.wait(100) == 0, said.read_text()
+    assert json.loads(said.read_text().splitlines()[-1])["plan"]["to_try"] == 1
+
+
+def desk_tells(here: Shared, away: str, environment: dict[str, str]) -> None:
+    """The desk names the wait; it does so while it cannot ask the index itself."""
+    with served(here.folder, **environment) as desk:
+        told = ask(f"{desk}/api/v1/operations").json
+        (wait,) = told["waits"]
+        assert (wait["service"], bool(wait["message"])) == (away, True)
+        assert bool(told["index_error"]) == (away == "index")
+        page = ask(f"{desk}/ops?lang=en").text
+        assert {"store": "the object store", "index": "the search index"}[away] in page
+        assert ('id="index-away"' in page) == (away == "index")
+        assert f'evidence_waits{{service="{away}"}} 1.0' in ask(f"{desk}/metrics").text
 
 
 def begun(*words: str | Path, log: Any, **environment: str) -> subprocess.Popen[bytes]:

@@ -32,6 +32,7 @@ def remote() -> dict[str, str]:
     return {
         **s3_environment(settings),
         "EVIDENCE_KEYFRAMES__SPAN_MS": str(SPAN_MS),
+        "EVIDENCE_KEYFRAMES__OCR": "true",
         "EVIDENCE_TRANSCRIBE__CPU_THREADS": "1",
     }
 
@@ -103,8 +104,8 @@ def test_three_workers_share_the_parts_of_two_broadcasts_and_do_nothing_twice(
 
     plain = workspace(tmp_path / "plain")
     for name, place in places.items():
-        span = {"EVIDENCE_KEYFRAMES__SPAN_MS": str(SPAN_MS)}
-        ran = evidence("process", place, "-w", plain, "--json", **span)
+        reading = {"EVIDENCE_KEYFRAMES__SPAN_MS": str(SPAN_MS), "EVIDENCE_KEYFRAMES__OCR": "true"}
+        ran = evidence("process", place, "-w", plain, "--json", **reading)
         assert ran.json["outputs"] == spread[name]["outputs"]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import begin, env, evidence, short_broadcast, workspace
+from tests.command import READING, begin, env, evidence, short_broadcast, workspace
 
 pytestmark = pytest.mark.slow
 
@@ -26,9 +26,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def clean(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace in which the broadcast was processed without being disturbed."""
     here = workspace(tmp_path_factory.mktemp("clean") / "w")
-    done = evidence("process", folder, "-w", here, "--json")
+    done = evidence("process", folder, "-w", here, "--json", **READING)
     assert done.code == 0, done.err
     return here
+
+
+@pytest.fixture(scope="module")
+def brief(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return short_broadcast(tmp_path_factory.mktemp("in") / "zh01", seconds=20)
+
+
+@pytest.fixture(scope="module")
+def made(brief: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What processing it makes."""
+    here = workspace(tmp_path_factory.mktemp("made") / "w")
+    assert evidence("process", brief, "-w", here, **READING).code == 0
+    return outputs(here)
 
 
 def outputs(here: Path) -> dict[str, str]:
@@ -90,33 +103,36 @@ def test_screen_claims_carry_their_box(clean: Path):
     assert all(c["box"]["w_px"] > 0 for c in seen)
 
 
-def test_a_killed_run_is_continued_to_the_same_bytes(folder: Path, clean: Path, tmp_path: Path):
+def test_a_killed_run_is_continued_to_the_same_bytes(
+    brief: Path, made: dict[str, str], tmp_path: Path
+):
     here = workspace(tmp_path / "w")
     moments = random.Random(5)
     for _ in range(3):
-        run = begin("process", folder, "-w", here)
+        run = begin("process", brief, "-w", here, **READING)
         time.sleep(moments.uniform(0.5, 9))
         os.killpg(run.pid, signal.SIGKILL)
         run.wait()
-    assert evidence("process", folder, "-w", here).code == 0
-    assert outputs(here) == outputs(clean)
+    assert evidence("process", brief, "-w", here, **READING).code == 0
+    assert outputs(here) == made
 
 
-def test_two_runs_at_once_do_the_work_once(folder: Path, clean: Path, tmp_path: Path):
+def test_two_runs_at_once_do_the_work_once(brief: Path, made: dict[str, str], tmp_path: Path):
     here = workspace(tmp_path / "w")
-    runs = [begin("process", folder, "-w", here) for _ in range(2)]
+    runs = [begin("process", brief, "-w", here, **READING) for _ in range(2)]
     assert [run.wait(300) for run in runs] == [0, 0]
-    assert outputs(here) == outputs(clean)
+    assert outputs(here) == made
     assert not list((here / "objects").rglob("*diverged*"))
     assert evidence("show", "sample-zh01", "-w", here, "--json").json["release"] == 1
 
 
-def test_the_flow_makes_what_the_command_makes(folder: Path, clean: Path, tmp_path: Path):
+def test_the_flow_makes_what_the_command_makes(brief: Path, made: dict[str, str], tmp_path: Path):
     here = workspace(tmp_path / "w")
     quiet = {"PREFECT_HOME": str(tmp_path / "prefect"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-    done = evidence("flows", "process", folder, "-w", here, "--json", DO_NOT_TRACK="1", **quiet)
+    flow = ("flows", "process", brief, "-w", here, "--json")
+    done = evidence(*flow, DO_NOT_TRACK="1", **quiet, **READING)
     assert done.code == 0, done.err
-    assert outputs(here) == outputs(clean)
+    assert outputs(here) == made
 
 
 def test_a_blanked_stretch_is_named_and_turns_not_said_into_cannot_say(

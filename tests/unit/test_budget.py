@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from pipeline.budget import Budget
 from pipeline.errors import NoRoom
 from pipeline.ingest.fetch import resolve
 from pipeline.ledger import TRIES, Ledger, Try
+from pipeline.patience import ROOM, STORE, Wait, waits
+from pipeline.runner import awaited
 from pipeline.serve.backlog import metrics
 from pipeline.standing import standings
 from tests.command import ROOT
@@ -58,7 +61,8 @@ def first_of(scratch: Path) -> set[bytes]:
     return {p.read_bytes()[:1] for p in (scratch / "inputs").glob("*/rec.flv")}
 
 
-def test_a_killed_process_holds_no_room(tmp_path: Path):
+def holding(scratch: Path) -> subprocess.Popen[bytes]:
+    """A process that was let in for six of seven MiB, and goes on."""
     program = (
         "import os, sys; from pathlib import Path; from pipeline.budget import Budget;"
         "here = Path(sys.argv[1]);"
@@ -67,13 +71,18 @@ def test_a_killed_process_holds_no_room(tmp_path: Path):
         "print('in', flush=True); sys.stdin.read()"
     )
     other = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path)],
+        [sys.executable, "-c", program, str(scratch)],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     assert other.stdout is not None
     assert other.stdout.readline() == b"in\n"
+    return other
+
+
+def test_a_killed_process_holds_no_room(tmp_path: Path):
+    other = holding(tmp_path)
     budget = Budget(tmp_path, budget_mb=7)
     assert budget.taken().promised_bytes == 6 * MIB
     with pytest.raises(NoRoom):
@@ -97,6 +106,27 @@ def test_a_small_disk_keeps_its_reserve(tmp_path: Path):
 @pytest.fixture
 def app(tmp_path: Path) -> Application:
     return init(tmp_path / "w")
+
+
+def test_a_step_of_a_flow_waits_for_room_and_is_seen_to(app: Application):
+    other, budget = holding(app.scratch), Budget(app.scratch, budget_mb=7)
+    seen: list[Wait] = []
+    said: list[str] = []
+
+    def tell(text: str) -> None:
+        said.append(text)
+        if len(said) == 2:  # its second look in vain: now it is known to wait
+            seen.extend(waits(app.scratch))
+            other.kill()
+            other.wait()
+
+    need = partial(budget.admit, 2 * MIB, folder=app.scratch / "inputs" / "y", what="s3://r/y")
+    awaited(app, need, what="s3://r/y", tell=tell, services=(STORE, ROOM))
+    (wait,) = seen
+    assert (wait.service, wait.what) == ("room", "s3://r/y")
+    assert "of 7 MiB of the budget are used" in wait.message
+    assert said[-1] == "room in the scratch folder is back; going on"
+    assert waits(app.scratch) == []
 
 
 def test_what_is_parked_is_seen_and_never_set_aside(app: Application):

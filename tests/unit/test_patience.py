@@ -11,6 +11,7 @@ from pipeline.bootstrap import init
 from pipeline.errors import IndexUnavailable, StoreUnavailable
 from pipeline.patience import INDEX, STORE, noting, patiently, waits
 from pipeline.serve.backlog import metrics
+from pipeline.serve.metrics import Meters
 from pipeline.serve.system import status
 
 
@@ -28,6 +29,7 @@ def test_a_wait_is_seen_while_it_lasts_and_no_longer(tmp_path: Path):
         (told,) = status(app)["waits"]
         seen.append((told["service"], told["what"], told["message"]))
         assert 'evidence_waits{service="store"} 1.0' in metrics(app)
+        assert 'evidence_waits{service="store"} 1.0' in Meters(app.scratch).text().decode()
 
     note = noting(app.scratch, STORE, "b-1")
     done = patiently(
@@ -38,6 +40,7 @@ def test_a_wait_is_seen_while_it_lasts_and_no_longer(tmp_path: Path):
     assert said[-1] == "the object store is back; going on"
     assert waits(app.scratch) == []
     assert 'evidence_waits{service="store"} 0.0' in metrics(app)
+    assert 'evidence_waits{service="store"} 0.0' in Meters(app.scratch).text().decode()
 
 
 def test_another_service_is_not_waited_for(tmp_path: Path):
