@@ -64,10 +64,11 @@ def struck(
     stop, done = threading.Event(), list[int]()
 
     def strike() -> None:
-        while not stop.wait(0.1) and len(done) < most:
-            if begun is not None and not list(begun.parent.glob(begun.name)):
-                continue
-            for one in hands(prefect):
+        seen = begun is None
+        while not stop.wait(0.02) and len(done) < most:
+            if begun is not None and not seen:
+                seen = any(begun.parent.glob(begun.name))  # it may be gone soon
+            for one in hands(prefect) if seen else ():
                 if one.pid not in done:
                     with suppress(psutil.NoSuchProcess):
                         one.send_signal(number)
