@@ -24,7 +24,7 @@ from pipeline.serve.evaluation import from_recordings, from_words
 
 ROOT = Path(__file__).parents[1]
 SCENES = ROOT / "tests" / "assets" / "scenes"
-SETS = ("dev", "held_out", "blind", "sideways", "quiet")
+SETS = ("dev", "held_out", "blind", "fresh", "sideways", "quiet")
 LABELLED = SETS[:4]
 STEPS = ("ingest", *STAGES, "index")
 MEASURES = (
