@@ -44,7 +44,7 @@ class Availability(TypedDict):
     """How many of them can be read now."""
     sentence: dict[str, str]
     """The same in plain words, ``zh`` and ``en``."""
-    state: Literal['warm', 'restored', 'restoring', 'cold']
+    state: Literal["warm", "restored", "restoring", "cold"]
     """Of all its recordings: ``warm``; ``restored`` (until ``until_utc_ms``); ``restoring``;
     ``cold``."""
     storage_class: str
@@ -209,7 +209,31 @@ class Claim(TypedDict):
     """Start in the line's verbatim text."""
     claim_id: str
     """``<h4>-<first 12 digits of the work key>-<number>``; resolves for ever."""
-    claim_type: Literal['colour', 'size', 'style', 'material', 'ingredient', 'quantity', 'net_content', 'price', 'price_guarantee', 'gift', 'warranty', 'returns', 'after_sales', 'shipping_time', 'freight', 'origin', 'authenticity', 'certification', 'efficacy', 'performance', 'suitability', 'shelf_life', 'condition']
+    claim_type: Literal[
+        "colour",
+        "size",
+        "style",
+        "material",
+        "ingredient",
+        "quantity",
+        "net_content",
+        "price",
+        "price_guarantee",
+        "gift",
+        "warranty",
+        "returns",
+        "after_sales",
+        "shipping_time",
+        "freight",
+        "origin",
+        "authenticity",
+        "certification",
+        "efficacy",
+        "performance",
+        "suitability",
+        "shelf_life",
+        "condition",
+    ]
     """One of the 23 types."""
     condition: str
     """The words of a condition (前五十单, 会员); empty when there is none."""
@@ -237,7 +261,7 @@ class Claim(TypedDict):
     """Who sells."""
     needs_review: bool
     """A person should hear it before relying on it."""
-    polarity: Literal['affirm', 'negate']
+    polarity: Literal["affirm", "negate"]
     """``negate`` when the host denies the value."""
     prob_pm: int
     """Mean recognition probability of the quote, per mille."""
@@ -267,9 +291,9 @@ class Claim(TypedDict):
     """The SKU meant; null for the whole room or unknown."""
     sku_reasons: list[str]
     """Why this SKU, in words."""
-    source: Literal['speech', 'screen']
+    source: Literal["speech", "screen"]
     """Heard or seen."""
-    speaker: Literal['host', 'viewer', 'quoted', 'unknown']
+    speaker: Literal["host", "viewer", "quoted", "unknown"]
     """Whose words; co-hosts count as host."""
     start_ms: int
     """Start of the quote on the broadcast's timeline."""
@@ -284,7 +308,7 @@ class Clash(TypedDict):
 
     claim_ids: list[Any]
     """Both."""
-    kind: Literal['value', 'polarity']
+    kind: Literal["value", "polarity"]
     """Two values of a type that has one, in one broadcast; or affirmed and denied."""
     values: list[Any]
     """What each says."""
@@ -372,9 +396,36 @@ class ClipMoment(TypedDict):
 class Correction(TypedDict, total=False):
     """What a person puts beside what the machine found; a null leaves that as it is."""
 
-    claim_type: Literal['colour', 'size', 'style', 'material', 'ingredient', 'quantity', 'net_content', 'price', 'price_guarantee', 'gift', 'warranty', 'returns', 'after_sales', 'shipping_time', 'freight', 'origin', 'authenticity', 'certification', 'efficacy', 'performance', 'suitability', 'shelf_life', 'condition'] | None
+    claim_type: (
+        Literal[
+            "colour",
+            "size",
+            "style",
+            "material",
+            "ingredient",
+            "quantity",
+            "net_content",
+            "price",
+            "price_guarantee",
+            "gift",
+            "warranty",
+            "returns",
+            "after_sales",
+            "shipping_time",
+            "freight",
+            "origin",
+            "authenticity",
+            "certification",
+            "efficacy",
+            "performance",
+            "suitability",
+            "shelf_life",
+            "condition",
+        ]
+        | None
+    )
     """The right type."""
-    polarity: Literal['affirm', 'negate'] | None
+    polarity: Literal["affirm", "negate"] | None
     """Whether it was affirmed or denied."""
     sku_id: str | None
     """The SKU meant; empty: none."""
@@ -478,7 +529,7 @@ class Document(TypedDict):
     """Who speaks."""
     keyframe: int | None
     """Keyframe that shows it, or the nearest one before."""
-    kind: Literal['claim', 'line', 'screen', 'broadcast']
+    kind: Literal["claim", "line", "screen", "broadcast"]
     """What it is."""
     line_id: str
     """``s<segment>`` or ``f<screen line>``: the line it stands in."""
@@ -542,7 +593,7 @@ class Dossier(TypedDict):
     """One plain sentence, ``zh`` and ``en``."""
     sku_id: str
     """What was bought."""
-    verdict: Literal['found', 'not_said', 'cannot_say']
+    verdict: Literal["found", "not_said", "cannot_say"]
     """``found``, ``not_said`` (and we listened) or ``cannot_say`` (we could not)."""
     warnings: list[str]
     """What was odd, in words."""
@@ -585,7 +636,7 @@ class Hit(TypedDict):
     """With collapsing: how many matches this hit stands for."""
     highlights: list[list[Any]]
     """``[start, end)`` in the document's verbatim text, in order."""
-    match: Literal['literal', 'related', 'sound', 'near']
+    match: Literal["literal", "related", "sound", "near"]
     """How it was found; hits are ordered by this first."""
     media_time: str
     """The start on the broadcast's timeline, ``H:MM:SS.mmm``."""
@@ -607,7 +658,7 @@ class Item(TypedDict):
     """And what it said."""
     name: str
     """Place of an arrival, or a broadcast id."""
-    standing: Literal['waiting', 'parked', 'quarantined', 'running', 'unfinished', 'on_air']
+    standing: Literal["waiting", "parked", "quarantined", "running", "unfinished", "on_air"]
     """``waiting``: not tried, or to be tried again; ``parked``: no worker had room for it, and
     ``message`` says what was short; ``unfinished``: begun, and nobody is at it on this machine;
     ``on_air``: sealed parts and no end yet."""
@@ -632,7 +683,7 @@ class Layer(TypedDict):
     """Number of the decision among the broadcast's records."""
     reason: str
     """Why."""
-    verdict: Literal['confirmed', 'corrected', 'rejected']
+    verdict: Literal["confirmed", "corrected", "rejected"]
     """Confirmed, corrected or rejected."""
 
 
@@ -727,7 +778,7 @@ class LineShown(TypedDict):
 class ListingCheck(TypedDict):
     """A claim beside what the listing said."""
 
-    agreement: Literal['agrees', 'contradicts', 'not_stated', 'needs_review']
+    agreement: Literal["agrees", "contradicts", "not_stated", "needs_review"]
     """Verdict; ``needs_review`` when leaving the listing out would change the claim."""
     field: str
     """Listing field compared with; empty when none fits."""
@@ -792,7 +843,7 @@ class OrderMoment(TypedDict):
     """Why it was ranked so, in words."""
     score: int
     """Rank score; larger is more relevant. Comparable within one answer only."""
-    standing: Literal['before', 'after', 'cannot_tell']
+    standing: Literal["before", "after", "cannot_tell"]
     """Before or after the order, or within the clocks' uncertainty."""
     start_ms: int
     """On the broadcast's timeline."""
@@ -832,7 +883,7 @@ class Party(TypedDict):
 
     key_id: str
     """Its key at the desk, or the record of the person; empty for one without."""
-    role: Literal['buyer', 'merchant', 'host', 'agency', 'platform', 'other']
+    role: Literal["buyer", "merchant", "host", "agency", "platform", "other"]
     """Buyer, merchant, host, agency, platform, other."""
 
 
@@ -845,7 +896,7 @@ class Producer(TypedDict):
     """SHA-256 of the model or the rules."""
     parameters: dict[str, Any]
     """Every setting that can change bytes."""
-    stage: Literal['ingest', 'transcribe', 'keyframes', 'claims', 'viewing']
+    stage: Literal["ingest", "transcribe", "keyframes", "claims", "viewing"]
     """Which stage."""
     version: str
     """Version of the stage's code that can change bytes."""
@@ -884,9 +935,9 @@ class ReviewRecord(TypedDict):
     """Why, in the reviewer's words."""
     schema_version: int
     """Version of this form."""
-    step: Literal['heard', 'decided']
+    step: Literal["heard", "decided"]
     """What was heard, or what was decided after that."""
-    verdict: Literal['confirmed', 'corrected', 'rejected'] | None
+    verdict: Literal["confirmed", "corrected", "rejected"] | None
     """For *decided*."""
 
 
@@ -954,7 +1005,7 @@ class ReviewedDossier(TypedDict):
     """One plain sentence, ``zh`` and ``en``."""
     sku_id: str
     """What was bought."""
-    verdict: Literal['found', 'not_said', 'cannot_say']
+    verdict: Literal["found", "not_said", "cannot_say"]
     """``found``, ``not_said`` (and we listened) or ``cannot_say`` (we could not)."""
     warnings: list[str]
     """What was odd, in words."""
@@ -1077,7 +1128,7 @@ class ThingRow(TypedDict):
     """Its broadcast; empty where none is known."""
     end_ms: int
     """End, exclusive; 0 for an order."""
-    kind: Literal['order', 'claim', 'span', 'broadcast']
+    kind: Literal["order", "claim", "span", "broadcast"]
     """``order``, ``claim``, ``span`` or ``broadcast``."""
     number: int
     """Its number within the case."""
@@ -1119,7 +1170,7 @@ class ThingShown(TypedDict):
 class Verification(TypedDict):
     """What an optional language model said about a claim."""
 
-    answer: Literal['confirmed', 'rejected', 'unsure', 'unverified']
+    answer: Literal["confirmed", "rejected", "unsure", "unverified"]
     """Its verdict; ``unverified`` when there is none that can be used."""
     model: str
     """The model asked, as the settings name it; empty when none was asked."""
