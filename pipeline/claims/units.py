@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 from pipeline.claims.cues import cues
@@ -114,19 +114,51 @@ def with_introductions(units: Sequence[Unit], products: Sequence[Product] = ()) 
     is never named either comes at the hand-over where its link number is next in order.
     """
     announced = {m.sku_id for u in units for m in u.mentions if m.manner == "announced"}
+    numbered = _first_numbers(units)
     seen = set(announced)
     out = []
-    for unit in units:
+    for at, unit in enumerate(units):
         mine = [m.sku_id for m in unit.mentions if m.pointed and m.sku_id not in announced]
         overview = len({m.sku_id for m in unit.mentions}) >= 2
         if mine and not overview:
-            first = next((sku for sku in mine if sku not in seen), "")
-            seen.update(mine)
+            fresh = (sku for sku in mine if sku not in seen and at >= numbered.get(sku, 0))
+            first = next(fresh, "")
+            seen.update(sku for sku in mine if at >= numbered.get(sku, 0))
             unit = unit._replace(introduces=first, returns=mine[0])
         out.append(unit)
     for sku, at in _next_in_order(out, products, announced):
         out[at] = out[at]._replace(introduces=sku)
+    for sku, at in _opener(out, products):
+        out[at] = out[at]._replace(introduces=sku, handover=True)
     return tuple(out)
+
+
+def _first_numbers(units: Sequence[Unit]) -> dict[str, int]:
+    """Where each product is first pointed at by its number, which says more than a name in passing."""
+    out: dict[str, int] = {}
+    for at, unit in enumerate(units):
+        for mention in unit.mentions:
+            if mention.kind == "number" and mention.pointed:
+                out.setdefault(mention.sku_id, at)
+    return out
+
+
+def _opener(units: Sequence[Unit], products: Sequence[Product]) -> Iterator[tuple[str, int]]:
+    """The first product, where the second by number is the first to be announced.
+
+    Hosts open with it in passing (``Biltong first``; ``starting with the clips``), so that it
+    comes on stage where it is first spoken of.
+    """
+    ordered = sorted((p for p in products if p.link_number is not None), key=_link_number)
+    called = ((at, m.sku_id) for at, unit in enumerate(units) for m in announcements(unit))
+    end, sku = next(called, (0, ""))
+    if len(ordered) < 2 or sku != ordered[1].sku_id:
+        return
+    opener = ordered[0].sku_id
+    if any(unit.introduces not in ("", opener) for unit in units[:end]):
+        return
+    spoken_of = (n for n in range(end) if any(m.sku_id == opener for m in units[n].mentions))
+    yield from ((opener, at) for at in islice(spoken_of, 1))
 
 
 def _next_in_order(
