@@ -61,19 +61,30 @@ infra/setup.sh
 export PREFECT_HOME="$work/prefect" PREFECT_SERVER_ANALYTICS_ENABLED=false DO_NOT_TRACK=1
 export HF_HUB_DISABLE_TELEMETRY=1 OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 
+checks() {
+  step .venv/bin/ruff check . && step .venv/bin/ruff format --check . &&
+    step .venv/bin/mypy && step .venv/bin/lint-imports
+}
+
+# While the services start, which mostly waits.
 if [ $# -eq 0 ]; then
-  step .venv/bin/ruff check .
-  step .venv/bin/ruff format --check .
-  step .venv/bin/mypy
-  step .venv/bin/lint-imports
+  checks >"$work/checks" 2>&1 &
+  checking=$!
 fi
 
 start s3 "Go, once" infra/s3/server.py
 start elasticsearch "Java 17 or newer, and Maven once" infra/elasticsearch/node.py
 find_browser
 
+if [ $# -eq 0 ]; then
+  checked=0
+  wait "$checking" || checked=$?
+  cat "$work/checks" >&2
+  [ "$checked" -eq 0 ] || exit "$checked"
+fi
+
 # Files are dealt out whole, so that what a file loads (a model, a server) is loaded once; those that
-# take long come before the many small ones of tests/unit, so that no worker is left with a long one.
+# take long come before the others (tests/conftest.py), so that no worker is left with a long one.
 # A worker more than two processors: tests of what is on air, killed or away mostly wait.
 step .venv/bin/python -m pytest -n "${EVIDENCE_TEST_WORKERS:-3}" --dist loadfile \
   --no-loadscope-reorder "$@"

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from flows.template import lay
 from tests.command import env
 
 QUIET = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
@@ -24,6 +25,7 @@ class Server:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self._port = free.getsockname()[1]
         self._quiet = QUIET | {"PREFECT_HOME": str(home)}
+        lay(home)  # a database made anew takes a server four seconds
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -65,7 +65,7 @@ def struck(
 
     def strike() -> None:
         seen = begun is None
-        while not stop.wait(0.02) and len(done) < most:
+        while not stop.wait(0.05) and len(done) < most:
             if begun is not None and not seen:
                 seen = any(begun.parent.glob(begun.name))  # it may be gone soon
             for one in hands(prefect) if seen else ():

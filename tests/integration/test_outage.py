@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pipeline.ledger import Ledger
+from pipeline.patience import waits
 from tests.command import PROGRAM, env, evidence, short_broadcast
 from tests.desks import ask, served
 from tests.faults import FaultProxy, Reset
@@ -65,8 +66,10 @@ class Line:
         }
 
 
-@pytest.mark.parametrize("away", ["store", "index"])
-@pytest.mark.parametrize("command", ["process", "flow", "backfill"])
+@pytest.mark.parametrize(
+    ("command", "away"),
+    [("process", "store"), ("flow", "store"), ("flow", "index"), ("backfill", "index")],
+)
 def test_a_run_waits_for_what_is_away_says_so_and_goes_on_where_it_was(
     command: str,
     away: str,
@@ -91,7 +94,7 @@ def test_a_run_waits_for_what_is_away_says_so_and_goes_on_where_it_was(
             until(lambda: any("/packs/" in path for _, path, _ in store.seen), running)
         cut.fail(Reset(), times=1_000_000)
         gone_s = time.monotonic()
-        until(lambda: bool(waiting(here)), running)
+        until(lambda: bool(serving(here)), running)
         (wait,) = waiting(here)
         assert (wait["service"], running.poll()) == (away, None)
         if away == "store":  # who cannot ask the store is told who waits for it
@@ -118,20 +121,20 @@ def test_a_run_waits_for_what_is_away_says_so_and_goes_on_where_it_was(
     assert (done, documents) == undisturbed
 
 
-@pytest.mark.parametrize("away", ["store", "index"])
-def test_upkeep_waits_too(away: str, place: Path, prefect: dict[str, str], tmp_path: Path):
+def test_upkeep_waits_too(place: Path, prefect: dict[str, str], tmp_path: Path):
     here, said = room(tmp_path), tmp_path / "said"
     assert evidence("process", place / "zh01", "-w", here.folder, **keys()).code == 0
     line = Line(here)
     with line.store as store, line.index as index, said.open("wb") as log:
-        cut = {"store": store, "index": index}[away]
-        cut.fail(Reset(), times=1_000_000)
+        store.fail(Reset(), times=1_000_000)
+        index.fail(Reset(), times=1_000_000)
         asked = ("flows", "maintain", "-w", here.folder, "--json")
         running = begun(*asked, log=log, **line.environment, **prefect)
-        until(lambda: bool(waiting(here)), running)
-        (wait,) = waiting(here)
-        assert (wait["service"], wait["what"]) == (away, "maintain")
-        cut.clear()
+        for away, cut in (("store", store), ("index", index)):
+            until(lambda away=away: away in serving(here), running)
+            (wait,) = waiting(here)
+            assert (wait["service"], wait["what"]) == (away, "maintain")
+            cut.clear()
         assert running.wait(300) == 0, said.read_text()
     assert waiting(here) == []
     assert '"findings": []' in said.read_text()
@@ -144,7 +147,7 @@ def test_the_plan_of_a_backfill_waits_too(place: Path, tmp_path: Path):
         store.fail(Reset(), times=1_000_000)
         asked = ("flows", "backfill", place, "-w", here.folder, "--json", "--dry-run")
         running = begun(*asked, log=log, **line.environment)
-        until(lambda: bool(waiting(here)), running)
+        until(lambda: bool(serving(here)), running)
         (wait,) = waiting(here)
         assert (wait["service"], wait["what"]) == ("store", str(place))
         store.clear()
@@ -169,6 +172,11 @@ def begun(*words: str | Path, log: Any, **environment: str) -> subprocess.Popen[
     return subprocess.Popen(
         [*PROGRAM, *map(str, words)], env=env(**environment), stdout=log, stderr=log
     )
+
+
+def serving(here: Shared) -> list[str]:
+    """What is waited for, as often asked as one likes."""
+    return [wait.service for wait in waits(here.folder / "scratch")]
 
 
 def waiting(here: Shared) -> list[dict[str, Any]]:
