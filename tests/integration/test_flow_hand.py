@@ -16,18 +16,11 @@ import pytest
 from tests.command import PROGRAM, Ran, env, evidence, short_broadcast, workspace
 from tests.kills import outputs
 from tests.on_air import Air, cut_up
-from tests.prefects import server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SECONDS = 12
 NO_PICTURES = {"EVIDENCE_KEYFRAMES__OCR": "false"}
 SOON = NO_PICTURES | {"EVIDENCE_HANG_S": "25", "EVIDENCE_HANG_PM": "0"}
-
-
-@pytest.fixture(scope="module")
-def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with server(tmp_path_factory.mktemp("prefect")) as up:
-        yield up
 
 
 @pytest.fixture(scope="module")

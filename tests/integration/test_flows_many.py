@@ -11,7 +11,6 @@ import sys
 import time
 import urllib.request
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -25,16 +24,9 @@ from pipeline.ledger import Ledger
 from tests.command import PROGRAM, ROOT, env, evidence, short_broadcast, workspace
 from tests.machines import kill_all
 from tests.media import master
-from tests.prefects import QUIET, server
+from tests.prefects import QUIET
 from tests.queues import Queue, event, speaking_sqs
 from tests.services import s3_environment, s3_settings, s3_store
-
-
-@pytest.fixture(scope="module")
-def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A Prefect server; the environment that makes flows report to it."""
-    with server(tmp_path_factory.mktemp("prefect")) as up:
-        yield up
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import json
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +18,11 @@ from tests.command import PROGRAM, env, evidence, short_broadcast
 from tests.desks import ask, served
 from tests.faults import FaultProxy, Reset
 from tests.machines import Left, Shared, keys, shared
-from tests.prefects import server
 from tests.services import needed, s3_settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.services, pytest.mark.timeout(900)]
 OUTAGE_S = 12
 """Six times what a request is tried for."""
-
-
-@pytest.fixture(scope="module")
-def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with server(tmp_path_factory.mktemp("prefect")) as up:
-        yield up
 
 
 @pytest.fixture(scope="module")

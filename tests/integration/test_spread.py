@@ -19,7 +19,6 @@ from pipeline.media.source import open_source
 from pipeline.transcribe.chunks import Chunk, cut
 from pipeline.transcribe.vad import SileroVad
 from tests.command import PROGRAM, env, evidence, short_broadcast, workspace
-from tests.prefects import server
 from tests.services import s3_environment, s3_settings, s3_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.services, pytest.mark.timeout(1500)]
@@ -35,12 +34,6 @@ def remote() -> dict[str, str]:
         "EVIDENCE_KEYFRAMES__OCR": "true",
         "EVIDENCE_TRANSCRIBE__CPU_THREADS": "1",
     }
-
-
-@pytest.fixture(scope="module")
-def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with server(tmp_path_factory.mktemp("prefect")) as up:
-        yield up
 
 
 @pytest.fixture(scope="module")

@@ -22,17 +22,10 @@ from tests.faults import FaultProxy, Reset
 from tests.kills import killed, outputs
 from tests.machines import VICTIMS, Left, Shared, Site, Victim, disturbed, keys, shared, spread
 from tests.on_air import Air, cut_up
-from tests.prefects import server
 from tests.services import needed, s3_environment, s3_settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 SECONDS = 16
-
-
-@pytest.fixture(scope="module")
-def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with server(tmp_path_factory.mktemp("prefect")) as up:
-        yield up
 
 
 @pytest.fixture(scope="module")
