@@ -41,7 +41,7 @@ make_venv() {
 }
 
 fingerprint() {
-  .venv/bin/python - requirements.lock infra/build.lock pyproject.toml <<'PY'
+  .venv/bin/python - requirements.lock infra/build.lock pyproject.toml infra/setup.sh <<'PY'
 import hashlib, os, sys
 digest = hashlib.sha256(f"{sys.version} {os.getcwd()}".encode())
 for name in sys.argv[1:]:
@@ -80,6 +80,10 @@ main() {
   say "installing what requirements.lock names (the first time: about 1 GB to fetch)"
   install_locked || install_locked_by_pip
   install_project
+  # Where nothing may be written at run time (a container, another user's folder) every start would
+  # translate what it imports anew, and half of a start is that. Packages have templates that are no
+  # Python yet; those are passed over.
+  .venv/bin/python -m compileall -q -j 0 .venv/lib pipeline flows >/dev/null 2>&1 || true
   # A database for temporary Prefect servers: without it each fresh one makes its own, in four seconds.
   .venv/bin/python -m flows.template || say "no database was made ahead; flows make their own"
   fingerprint >"$stamp"
