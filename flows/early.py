@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import importlib
+import logging
 import socket
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from pipeline.settings import environment
 _APP = "prefect.server.api.server:create_app"
 _TEMPORARY = ("PREFECT_UI_ENABLED=0", "PREFECT__SERVER_EPHEMERAL=1", "PREFECT__SERVER_FINAL=1")
 _END_S = 5
+_AT_THE_END = ("APILogWorker", "EventsWorker")
+"""Prefect's threads that say at the very end that they still send: what a command says last is its error."""
 
 
 class Begun(NamedTuple):
@@ -69,6 +72,8 @@ def _led(module: str, *, opens: bool) -> Callable[..., Any]:
     """The flow of a module, led by what is begun early; ``opens``: it has a hand."""
 
     def run(*args: Any, **options: Any) -> Any:
+        for name in _AT_THE_END:
+            logging.getLogger(name).setLevel(logging.ERROR)
         begin()
         with ready() if opens else nullcontext():
             return importlib.import_module(module).run(*args, **options)

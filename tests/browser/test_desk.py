@@ -157,7 +157,7 @@ def test_a_hit_opens_the_player_at_the_moment(desk: str, page: Any):
 
 def test_a_spoken_line_opens_too_and_keys_go_from_claim_to_claim(desk: str, page: Any):
     page.goto(f"{desk}/s/2000-7000-r1/sample-zh01")
-    until(page, "document.querySelector('#player').readyState >= 1")
+    until(page, "document.querySelector('#player')?.readyState >= 1")
     page.goto(f"{desk}/m/{warranty(desk)['claim_id']}")
     first = page.url
     page.keyboard.press("n")
@@ -202,7 +202,7 @@ def test_results_change_in_place(desk: str, page: Any):
 def test_the_moment_has_its_timeline_pictures_range_and_link(desk: str, page: Any):
     claim_id = warranty(desk)["claim_id"]
     page.goto(f"{desk}/m/{claim_id}")
-    until(page, "document.querySelector('#player').readyState >= 2")
+    until(page, "document.querySelector('#player')?.readyState >= 2")
     assert page.locator(f'.lanes a[aria-current][href="/m/{claim_id}"]').count() == 1
     until(page, "document.querySelector('.frames img').naturalWidth > 0")
     until(page, "/^\\d{4}-\\d\\d-\\d\\d \\d\\d:/.test(document.querySelector('#wall').value)")
@@ -220,7 +220,7 @@ def test_the_moment_has_its_timeline_pictures_range_and_link(desk: str, page: An
     page.keyboard.press("c")
     until(page, f"document.querySelector('#said').value.includes('/m/{claim_id}')")
     page.locator("#marked").click()
-    until(page, "document.querySelector('#player').readyState >= 1")
+    until(page, "document.querySelector('#player')?.readyState >= 1")
 
 
 def test_what_the_browser_says_about_the_pages(desk: str, page: Any):

@@ -119,7 +119,7 @@ def test_a_console_that_may_shows_the_card_and_it_plays(
     frame = shown(given, page, given.console, element)
     until(
         frame,
-        "!!document.querySelector('#player') && document.querySelector('#player').readyState >= 2",
+        "!!document.querySelector('#player') && document.querySelector('#player')?.readyState >= 2",
     )
     assert "质保五年" in frame.locator("h1").inner_text()
     assert frame.locator("main script, main img, main [onerror]").count() == 0

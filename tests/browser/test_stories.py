@@ -159,7 +159,7 @@ def _plays(page: Any, claim_ms: int) -> None:
 
 def test_words_follow_the_player_and_lead_it(desk: Desk, page: Any):
     page.goto(f"{desk.address}/m/{desk.warranty('mp4')}")
-    until(page, "document.querySelector('#player').readyState >= 2")
+    until(page, "document.querySelector('#player')?.readyState >= 2")
     until(page, "document.querySelector('.lines .now')?.innerText.includes('质保八年')")
     start = page.evaluate("Number(document.querySelector('#player').dataset.startMs)")
     page.evaluate("document.querySelector('#player').currentTime = 0")
@@ -241,7 +241,7 @@ def test_an_order_is_answered(desk: Desk, page: Any):
     shot(page, "order")
     page.locator(".hits a", has_text="质保八年").first.click()
     page.wait_for_url(re.compile(r"/m/"))
-    until(page, "document.querySelector('#player').readyState >= 2")
+    until(page, "document.querySelector('#player')?.readyState >= 2")
 
 
 def test_a_claim_is_heard_then_decided(desk: Desk, page: Any):
@@ -325,7 +325,7 @@ def test_the_merchant_sees_two_and_no_more(desk: Desk):
         assert page.goto(desk.address + path).status == 404
     assert page.goto(f"{desk.address}/o/{quote(hall.ORDER)}").status == 403
     page.goto(f"{desk.address}/m/{desk.warranty('mp4')}")
-    until(page, "document.querySelector('#player').readyState >= 2")
+    until(page, "document.querySelector('#player')?.readyState >= 2")
 
 
 def _line(desk: Desk, broadcast: str) -> str:
