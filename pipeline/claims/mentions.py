@@ -160,7 +160,7 @@ class MentionFinder:
             return "announced"
         if words.countdown.search(text) or _ORDINAL.fullmatch(match["n"]):
             return None
-        if before and words.returning.search(before):
+        if words.returning.search(before):
             return "return"
         if before:
             return "announced" if words.leads_to_number.fullmatch(before) else None

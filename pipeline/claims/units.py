@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
 from pipeline.claims.cues import cues
@@ -121,14 +121,15 @@ def with_introductions(units: Sequence[Unit], products: Sequence[Product] = ()) 
         mine = [m.sku_id for m in unit.mentions if m.pointed and m.sku_id not in announced]
         overview = len({m.sku_id for m in unit.mentions}) >= 2
         if mine and not overview:
-            fresh = (sku for sku in mine if sku not in seen and at >= numbered.get(sku, 0))
-            first = next(fresh, "")
-            seen.update(sku for sku in mine if at >= numbered.get(sku, 0))
+            due = [sku for sku in mine if at >= numbered.get(sku, 0)]
+            first = next((sku for sku in due if sku not in seen), "")
+            seen.update(due)
             unit = unit._replace(introduces=first, returns=mine[0])
         out.append(unit)
     for sku, at in _next_in_order(out, products, announced):
         out[at] = out[at]._replace(introduces=sku)
-    for sku, at in _opener(out, products):
+    if opener := _opener(out, products):
+        sku, at = opener
         out[at] = out[at]._replace(introduces=sku, handover=True)
     return tuple(out)
 
@@ -143,29 +144,29 @@ def _first_numbers(units: Sequence[Unit]) -> dict[str, int]:
     return out
 
 
-def _opener(units: Sequence[Unit], products: Sequence[Product]) -> Iterator[tuple[str, int]]:
+def _opener(units: Sequence[Unit], products: Sequence[Product]) -> tuple[str, int] | None:
     """The first product, where the second by number is the first to be announced.
 
     Hosts open with it in passing (``Biltong first``; ``starting with the clips``), so that it
     comes on stage where it is first spoken of.
     """
-    ordered = sorted((p for p in products if p.link_number is not None), key=_link_number)
+    ordered = _by_number(products)
     called = ((at, m.sku_id) for at, unit in enumerate(units) for m in announcements(unit))
     end, sku = next(called, (0, ""))
     if len(ordered) < 2 or sku != ordered[1].sku_id:
-        return
+        return None
     opener = ordered[0].sku_id
     if any(unit.introduces not in ("", opener) for unit in units[:end]):
-        return
+        return None
     spoken_of = (n for n in range(end) if any(m.sku_id == opener for m in units[n].mentions))
-    yield from ((opener, at) for at in islice(spoken_of, 1))
+    return next(((opener, at) for at in spoken_of), None)
 
 
 def _next_in_order(
     units: Sequence[Unit], products: Sequence[Product], announced: set[str]
 ) -> Iterator[tuple[str, int]]:
     """Products not named at their hand-over: the one where their link number is next in order."""
-    ordered = sorted((p for p in products if p.link_number is not None), key=_link_number)
+    ordered = _by_number(products)
     firsts: dict[str, int] = {}
     for at, unit in enumerate(units):
         for sku in (*(m.sku_id for m in announcements(unit)), unit.introduces):
@@ -179,6 +180,11 @@ def _next_in_order(
             if units[at].handover and not units[at].mentions:
                 yield product.sku_id, at
                 break
+
+
+def _by_number(products: Sequence[Product]) -> list[Product]:
+    """Those that have a link number, in its order."""
+    return sorted((p for p in products if p.link_number is not None), key=_link_number)
 
 
 def _link_number(product: Product) -> int:

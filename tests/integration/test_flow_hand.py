@@ -57,10 +57,10 @@ def struck(
     stop, done = threading.Event(), list[int]()
 
     def strike() -> None:
-        seen = begun is None
+        seen = False
         while not stop.wait(0.05) and len(done) < most:
-            if begun is not None and not seen:
-                seen = any(begun.parent.glob(begun.name))  # it may be gone soon
+            # A folder may be gone soon.
+            seen = seen or begun is None or any(begun.parent.glob(begun.name))
             for one in hands(prefect) if seen else ():
                 if one.pid not in done:
                     with suppress(psutil.NoSuchProcess):

@@ -123,7 +123,7 @@ def test_a_merchant_has_no_more_broadcasts_at_once_than_its_limit(
             backfill, env=env(**prefect), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         with pytest.raises(subprocess.TimeoutExpired):
-            running.wait(30)
+            running.wait(60)
         assert not psutil.Process(running.pid).children()  # it waits, and has not begun
     said = running.communicate(timeout=200)[0].decode()
     assert running.returncode == 0, said

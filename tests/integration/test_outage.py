@@ -59,10 +59,8 @@ class Line:
         }
 
 
-@pytest.mark.parametrize(
-    ("command", "away"),
-    [("process", "store"), ("flow", "store"), ("flow", "index"), ("backfill", "index")],
-)
+@pytest.mark.parametrize("away", ["store", "index"])
+@pytest.mark.parametrize("command", ["process", "flow", "backfill"])
 def test_a_run_waits_for_what_is_away_says_so_and_goes_on_where_it_was(
     command: str,
     away: str,
