@@ -46,10 +46,14 @@ function mark(side) {
   said(`${written(marks.from ?? 0)} – ${marks.to === null ? '' : written(marks.to)}`);
 }
 
+function toTheClaim() {
+  player.currentTime = (Number(player.dataset.claimMs) - Number(player.dataset.startMs)) / 1000;
+}
+
 if (player) {
-  player.addEventListener('loadedmetadata', () => {
-    player.currentTime = (Number(player.dataset.claimMs) - Number(player.dataset.startMs)) / 1000;
-  }, { once: true });
+  // A clip that came fast has told its length before this file is read.
+  if (player.readyState >= HTMLMediaElement.HAVE_METADATA) toTheClaim();
+  else player.addEventListener('loadedmetadata', toTheClaim, { once: true });
   player.addEventListener('timeupdate', follow);
   document.querySelector('#speed').addEventListener('change', event => {
     player.playbackRate = Number(event.target.value);
