@@ -14,7 +14,7 @@ from pipeline.live import Session
 from pipeline.live_lag import Pace, lag_figures
 from pipeline.model import StageName
 from pipeline.patience import ROOM, STORE, Result
-from pipeline.plan import run_stage
+from pipeline.plan import finish, run_stage
 from pipeline.spread import Part
 from pipeline.spread import do_part as do
 
@@ -53,6 +53,13 @@ def stage(voice: Voice, ids: dict[str, str], workspace: str, prefix: str, name: 
         context = app.context(voice.progress)
         output = awaited(app, lambda: run_stage(context, prefix, name), prefix, voice.say)
     return output.content if output else ""
+
+
+def release(voice: Voice, ids: dict[str, str], workspace: str, prefix: str) -> None:
+    """Make what the stages left the current state; the models that name it are loaded here."""
+    with logs.about(**ids):
+        app = opened(workspace, voice)
+        awaited(app, lambda: finish(app.context(), prefix), prefix, voice.say)
 
 
 def part(voice: Voice, ids: dict[str, str], workspace: str, prefix: str, one: Part, by: str) -> int:

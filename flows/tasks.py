@@ -23,7 +23,6 @@ from pipeline.bootstrap import Application
 from pipeline.errors import EvidenceError
 from pipeline.model import StageName
 from pipeline.patience import ROOM, STORE, Result
-from pipeline.plan import finish
 
 RETRIES = 5
 RETRY_DELAY_S: list[float] = [5, 15, 60, 120, 300]
@@ -85,7 +84,8 @@ def stage(workspace: str, prefix: str, name: StageName) -> str:
 def publish(workspace: str, prefix: str) -> int:
     """Release what was made and make it searchable; how many documents."""
     app = opened(workspace)
-    state = awaited(app, lambda: finish(app.context(), prefix), prefix)
+    ask(prefix, silence_s(workspace, prefix), steps.release, run_ids(), workspace, prefix)
+    state = awaited(app, lambda: app.archive.state_at(prefix), prefix)
     return awaited(app, lambda: runner.publish(app, state, tell=print), prefix)
 
 

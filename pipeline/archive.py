@@ -284,8 +284,12 @@ class Archive:
         self, prefix: str, name: str, body: dict[str, Any], *, retain_until: datetime | None
     ) -> None:
         """Keep one custody event; a second writing of the same event is a no-op."""
-        key = f"{prefix}/custody/{name}.json"
+        key = _event_key(prefix, name)
         self.store.put_if_absent(key, canonical_bytes(body), retain_until=retain_until)
+
+    def has_event(self, prefix: str, name: str) -> bool:
+        """Whether this event was kept."""
+        return self.store.stat(_event_key(prefix, name)) is not None
 
     def put_catalogue(self, state: State, counts: dict[str, int]) -> CatalogueEntry:
         """Enter the current release in the catalogue of its broadcast day."""
@@ -328,6 +332,10 @@ class Archive:
             newest[stat.key.rpartition("~r")[0]] = stat
         for stat in newest.values():
             yield self._load(stat.key, CatalogueEntry)
+
+
+def _event_key(prefix: str, name: str) -> str:
+    return f"{prefix}/custody/{name}.json"
 
 
 def catalogue_name(prefix: str, release: int) -> str:

@@ -3,7 +3,8 @@
 In order: look at every recording (nothing is written for one that cannot be used), lay
 them on one timeline, refuse other content under a known id unless asked to amend, copy
 the bytes under their hash, keep the packet sidecar, write the revision, write the custody
-event. Each step can be repeated, so a killed run is continued by running again.
+event. Each step can be repeated, so a killed run is continued by running again. What was
+taken in to the end is known by its hashes and is not looked through a second time.
 """
 
 from __future__ import annotations
@@ -75,8 +76,13 @@ def run(
         DuplicateBroadcast: the id is known with other content and ``amend`` is false.
         DiskShort, StoreUnavailable, AccessDenied: the store could not take the bytes.
     """
-    looked = [_look(path) for path in given.recordings]
-    revision = _described(given, looked, given.broadcast or _bare(looked))
+    given_sources = [media.open_source(path) for path in given.recordings]
+    known = _taken_in(given, given_sources, archive, settings=settings, writer=writer)
+    if known is not None:
+        return known
+    looked = [_Looked(source, media.inspect(source)) for source in given_sources]
+    hashes = [one.seen.sha256 for one in looked]
+    revision = _described(given, looked, given.broadcast or _bare(hashes))
     prefix = _prefix(revision.broadcast)
     _refuse_other(archive, prefix, revision, amend=amend)
     retain = retain_until(revision, settings=settings)
@@ -92,29 +98,75 @@ def run(
     return Ingested(prefix, kept, created)
 
 
+# --- what is here already ------------------------------------------------------------------
+
+
+def _taken_in(
+    given: Given,
+    found: Sequence[media.MediaSource],
+    archive: Archive,
+    *,
+    settings: Settings,
+    writer: str,
+) -> Ingested | None:
+    """The newest revision, where a run of this writer took these very bytes in to the end."""
+    if given.broadcast and archive.revision(_prefix(given.broadcast)) is None:
+        return None  # nothing to compare with: the bytes need not be read twice
+    hashes = [media.sha256_of(source) for source in found]
+    asked = given.broadcast or _bare(hashes)
+    prefix = _prefix(asked)
+    known = archive.revision(prefix)
+    if known is None or known.input_id != _input_id(asked, hashes, _sha256(given)):
+        return None
+    retain = retain_until(known, settings=settings)
+    longer = _with_retention(known, retain).retain_until_utc_ms != known.retain_until_utc_ms
+    if longer or not _all_kept(archive, prefix, known, writer=writer):
+        return None
+    return Ingested(prefix, known, created=False)
+
+
+def _all_kept(archive: Archive, prefix: str, known: Revision, *, writer: str) -> bool:
+    """Whether everything that belongs to a revision is in the store, its last event too."""
+    sizes = {part.key: part.size_bytes for one in known.recordings for part in one.parts}
+    for key, size_bytes in sizes.items():
+        stat = archive.store.stat(key)
+        if stat is None or stat.size_bytes != size_bytes:
+            return False
+    if known.given_transcript and not archive.store.stat(given_key(prefix, known.given_transcript)):
+        return False
+    hashes = [one.sha256 for one in known.recordings]
+    if hashes and archive.output(prefix, "ingest", sidecar_key(hashes)) is None:
+        return False
+    return archive.has_event(prefix, _event_name(writer, known))
+
+
 # --- looking ------------------------------------------------------------------------------
 
 
-def _look(path: Path) -> _Looked:
-    source = media.open_source(path)
-    return _Looked(source, media.inspect(source))
+def _bare(hashes: Sequence[str]) -> Broadcast:
+    return bare_broadcast(hashes[0] if len(hashes) == 1 else content_id(list(hashes)))
 
 
-def _bare(looked: Sequence[_Looked]) -> Broadcast:
-    hashes = [one.seen.sha256 for one in looked]
-    return bare_broadcast(hashes[0] if len(hashes) == 1 else content_id(hashes))
+def _sha256(given: Given) -> str:
+    return sha256_hex(given.transcript) if given.transcript is not None else ""
+
+
+def _input_id(asked: Broadcast, media_sha256: Sequence[str], transcript_sha256: str) -> str:
+    """What was handed over: the description as given, each recording's hash, the words'."""
+    described = asked.model_dump(mode="json")
+    return content_id(
+        {"broadcast": described, "media": list(media_sha256), "transcript": transcript_sha256}
+    )
 
 
 def _described(given: Given, looked: Sequence[_Looked], asked: Broadcast) -> Revision:
     clock_map = _clock_map(asked, looked, given.transcript_end_ms)
     duration = max([given.transcript_end_ms, *(s.end_ms for s in clock_map.spans)])
     broadcast, warnings = clip_schedule(asked, duration_ms=duration)
-    transcript = sha256_hex(given.transcript) if given.transcript is not None else ""
-    hashes = [one.seen.sha256 for one in looked]
-    described = asked.model_dump(mode="json")
+    transcript = _sha256(given)
     return Revision(
         number=1,
-        input_id=content_id({"broadcast": described, "media": hashes, "transcript": transcript}),
+        input_id=_input_id(asked, [one.seen.sha256 for one in looked], transcript),
         broadcast=broadcast,
         recordings=tuple(_recording("", one) for one in looked),
         clock_map=clock_map,
@@ -322,8 +374,11 @@ def _keep_event(
         ],
         "retain_until": from_utc_ms(utc_ms(retain)).isoformat(),
     }
-    name = f"{writer}-{revision.number:06d}-ingested"
-    archive.put_event(prefix, name, body, retain_until=retain)
+    archive.put_event(prefix, _event_name(writer, revision), body, retain_until=retain)
+
+
+def _event_name(writer: str, revision: Revision) -> str:
+    return f"{writer}-{revision.number:06d}-ingested"
 
 
 def need_bytes(recordings: Sequence[Path]) -> int:

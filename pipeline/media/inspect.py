@@ -15,6 +15,7 @@ from pipeline.media.noted import Notes
 from pipeline.media.packets import Kind, Reader, Timed, codec_name, open_first
 from pipeline.media.source import MediaSource, audio_of, video_of
 from pipeline.model import Container, Gop, Hole, PacketIndex, StreamInfo
+from pipeline.provenance import sha256_file
 
 _AUDIO_GROUP_US = 5_000_000
 """Without pictures, sound is grouped in stretches of this length."""
@@ -79,6 +80,11 @@ def inspect(source: MediaSource) -> Inspection:
     return Inspection(
         survey.probed(), index, sha256, tuple(h.sha256 for h in hashes), root_of(index.leaves)
     )
+
+
+def sha256_of(source: MediaSource) -> str:
+    """The recording's hash as :func:`inspect` gives it, without a look at its packets."""
+    return recording_sha256([sha256_file(path) for path in source.parts])
 
 
 def packet_index(source: MediaSource) -> PacketIndex:

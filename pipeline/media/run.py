@@ -11,7 +11,7 @@ from pipeline.media.clockmap import RecordingClock, build
 from pipeline.media.cut import CutResult, bytes_of, cut
 from pipeline.media.fragments import fragment, header_of
 from pipeline.media.growing import Growing, GrowingFile, Piece
-from pipeline.media.inspect import Inspection, Probed, inspect, packet_index, probe
+from pipeline.media.inspect import Inspection, Probed, inspect, packet_index, probe, sha256_of
 from pipeline.media.pictures import Picture, jpeg_bytes, key_pictures, picture_at
 from pipeline.media.playlist import Entry, Listing, closed, listing
 from pipeline.media.remote import can_be_remote, remote_bytes, remote_source
@@ -61,6 +61,7 @@ __all__ = [
     "probe",
     "remote_bytes",
     "remote_source",
+    "sha256_of",
     "source_of",
     "write_chapters",
 ]
