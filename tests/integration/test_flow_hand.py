@@ -19,8 +19,7 @@ from tests.on_air import Air, cut_up
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SECONDS = 12
-NO_PICTURES = {"EVIDENCE_KEYFRAMES__OCR": "false"}
-SOON = NO_PICTURES | {"EVIDENCE_HANG_S": "25", "EVIDENCE_HANG_PM": "0"}
+SOON = {"EVIDENCE_HANG_S": "25", "EVIDENCE_HANG_PM": "0"}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +30,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(recording: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     here = workspace(tmp_path_factory.mktemp("whole") / "w")
-    assert evidence("process", recording, "-w", here, **NO_PICTURES).code == 0
+    assert evidence("process", recording, "-w", here).code == 0
     return outputs(here)
 
 
@@ -91,12 +90,12 @@ def test_a_recording_that_hangs_is_named_set_aside_after_three_tries_and_tried_a
         assert not hands(prefect)
     (work,) = standing(here)
     assert (work["standing"], work["error"], work["tries"]) == ("quarantined", "hung", 3)
-    refused = evidence(*process, **NO_PICTURES, **prefect)
+    refused = evidence(*process, **prefect)
     assert (refused.code, refused.error["error"]) == (7, "quarantined")
     assert "nothing was heard" in refused.error["message"]
     backfill = evidence("flows", "backfill", recording, "-w", here, "--json", **prefect)
     assert backfill.json["tried"] == []
-    again = evidence(*process, "--again", **NO_PICTURES, **prefect)
+    again = evidence(*process, "--again", **prefect)
     assert again.code == 0, again.err
     assert results(here) == undisturbed
     assert standing(here) == []
@@ -119,12 +118,12 @@ def test_a_recording_that_crashes_is_a_failed_try_and_the_next_run_goes_on(
     here = workspace(tmp_path / "w")
     process = ("flows", "process", recording, "-w", here, "--json")
     with struck(prefect, signal.SIGSEGV, begun=here / "scratch" / "keyframes-*"):
-        ran = evidence(*process, **NO_PICTURES, **prefect)
+        ran = evidence(*process, **prefect)
     assert (ran.code, ran.error["error"]) == (7, "crashed"), ran.err
     assert "SIGSEGV" in ran.error["message"]
     (work,) = standing(here)
     assert (work["standing"], work["error"], work["tries"]) == ("waiting", "crashed", 1)
-    assert evidence(*process, **NO_PICTURES, **prefect).code == 0
+    assert evidence(*process, **prefect).code == 0
     assert results(here) == undisturbed
     assert standing(here) == []
 
@@ -134,7 +133,7 @@ def test_one_killed_from_outside_is_tried_again_by_the_same_run(
 ):
     here = workspace(tmp_path / "w")
     with struck(prefect, signal.SIGKILL, begun=here / "scratch" / "transcribe-*") as hit:
-        ran = evidence("flows", "process", recording, "-w", here, **NO_PICTURES, **prefect)
+        ran = evidence("flows", "process", recording, "-w", here, **prefect)
     assert len(hit) == 1
     assert ran.code == 0, ran.err
     assert outputs(here) == undisturbed
@@ -146,7 +145,7 @@ def test_when_the_flow_run_is_killed_its_hand_ends_as_well(
     here = workspace(tmp_path / "w")
     run = subprocess.Popen(
         [*PROGRAM, "flows", "process", str(recording), "-w", str(here)],
-        env=env(**prefect, **NO_PICTURES),
+        env=env(**prefect),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -182,9 +181,7 @@ def test_a_part_on_which_a_worker_hangs_fails_there_and_is_done_by_the_flow_that
         start_new_session=True,
     )
     try:
-        hit = stopped_under(
-            worker.pid, prefect, lambda: evidence(*spread, **NO_PICTURES, **prefect)
-        )
+        hit = stopped_under(worker.pid, prefect, lambda: evidence(*spread, **prefect))
     finally:
         worker.send_signal(signal.SIGINT)
         worker.wait(60)

@@ -274,16 +274,21 @@ def test_maintain_looks_after_what_was_made(
     assert {"broadcasts", "verified", "log_entries", "bundles"} <= {row["what"] for row in rows}
 
 
-def test_the_pool_and_its_workers_can_be_asked_for_as_json(prefect: dict[str, str]):
-    assert evidence("flows", "deploy", "--json", **prefect).code == 0
-    begun = subprocess.Popen(
-        [*PROGRAM, "flows", "work", "--workers", "2", "--json"],
-        env=env(**prefect),
+def at_work(*options: str, **environment: str) -> subprocess.Popen[str]:
+    """Workers as an operator starts them, in a process group of their own."""
+    return subprocess.Popen(
+        [*PROGRAM, "flows", "work", *options, "--json"],
+        env=env(**environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
     )
+
+
+def test_the_pool_and_its_workers_can_be_asked_for_as_json(prefect: dict[str, str]):
+    assert evidence("flows", "deploy", "--json", **prefect).code == 0
+    begun = at_work("--workers", "2", **prefect)
     try:
         assert begun.stdout is not None
         rows = [json.loads(begun.stdout.readline()) for _ in range(2)]
@@ -314,14 +319,7 @@ def test_one_command_starts_a_server_and_a_worker_and_ends_both(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     apart = QUIET | {"PREFECT_HOME": str(tmp_path / "prefect")}
-    begun = subprocess.Popen(
-        [*PROGRAM, "flows", "work", "--server", "--port", str(port), "--json"],
-        env=env(**apart),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
+    begun = at_work("--server", "--port", str(port), **apart)
     try:
         assert begun.stdout is not None
         up, started = (json.loads(begun.stdout.readline()) for _ in range(2))

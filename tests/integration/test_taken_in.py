@@ -78,4 +78,6 @@ def test_a_longer_time_to_keep_holds_for_what_is_here(given: dict[str, Request],
     (app.root / "evidence.toml").write_text("retention_days = 4000\n", encoding="utf-8")
     take_in(open_workspace(app.root), given["mp4"])
     after = app.store.retained_until(key)
-    assert before and after and (after - before).days > 1000
+    assert before is not None
+    assert after is not None
+    assert (after - before).days > 1000
