@@ -23,11 +23,11 @@ _NO = (
     r"no way|no chance|not a chance|not on your life|not (?:at all|even close|really|any ?more|so much(?: as one)?|one|a bit|"
     r"a (?:single one|drop|trace|scrap))|(?:absolutely|definitely|certainly|of course) not|(?:i'm )?afraid not|'fraid not|"
     r"sadly not|hard (?:no|nope)|that's (?:a|an) (?:hard |big |firm |absolute )?(?:no|nope)|never(?: ever)?|none(?: at all)?|"
-    r"far from it|i wish|don't you dare|please don't|i wouldn't|(?:it|they|you|she) (?:doesn't|does not|don't|do not|isn't|"
+    r"far from it|i wish|don't you dare|please don't|i wouldn't|(?:(?:no|nope),? )?(?:it|they|you|she) (?:doesn't|does not|don't|do not|isn't|"
     r"is not|aren't|won't|can't|cannot|didn't|hasn't|haven't)|(?:it's|they're) not|nope|nah|naw|no"
 )
 _YES = (
-    r"(?:it|they|you|we|that) (?:sure |really |certainly )?(?:does|do|is|are|can|will|has|have)|sure (?:does|do|is|are|can|will)|"
+    r"(?:(?:yes|yeah|yep|oh yes),? )?(?:it|they|you|we|that) (?:sure |really |certainly )?(?:does|do|is|are|can|will|has|have)|sure (?:does|do|is|are|can|will)|"
     r"(?:yes|yeah) indeed|you bet|absolutely|definitely|certainly|of course|totally|very much so|indeed|knock yourself out|"
     r"go for it|that's right|spot on|exactly|sure|yes|yeah|yep|yup"
 )

@@ -9,27 +9,45 @@ from decimal import Decimal
 from pipeline.claims.candidates import Candidate, LineReading, read_line
 from pipeline.claims.compiled import RuleBook
 from pipeline.claims.contrast import contrasted
-from pipeline.claims.shape import shape_of
+from pipeline.claims.shape import Shape, shape_of
 from pipeline.claims.standing import Mark
 from pipeline.claims.values import Setting
 from pipeline.model import Claim, Line
 
-_BARE = re.compile(r"(?:应该)?(?P<s>(?:是|改成|变成|it's |is |to )#)(?=[,。!. ]|$)")
+_UNITS_ZH = "个月|小时|年|月|天|周|块|元|公斤|千克|克|斤|毫升|升|厘米|公分|米|寸|件|条|双|瓶|盒|包|个"
+_UNITS_EN = (
+    "years?|months?|weeks?|days?|hours?|minutes?|bucks|dollars?|pounds?|euros?|kilos?|grams?|"
+    "ounces?|litres?|liters?|inch(?:es)?|feet|foot|met(?:re|er)s?|pieces?|pairs?"
+)
+_BARE_ZH = re.compile(
+    rf"(?:应该)?(?P<s>(?:是|改成|变成)(?P<v>#(?:{_UNITS_ZH})?))(?:才对|的)?(?=[,。!. ]|$)"
+)
+_BARE_EN = re.compile(
+    rf"(?P<s>(?:it's |is |to |that's |only |just )?(?P<v>#(?: (?:{_UNITS_EN}))?))(?=[,.!?;]|$)"
+)
+_FIGURE = re.compile(rf"#(?:(?P<apart>[- ]?)(?P<unit>{_UNITS_ZH}|{_UNITS_EN}))?")
+_SOON = 12
+"""Characters after the words of an English correction within which the new figure stands."""
 _EARLIER = re.compile(
     r"上次|刚才|刚刚|刚说|之前|(?:昨天|上[一#]?场)(?!卖|[^,。]{0,3}#)|monday|last|earlier"
 )
 _LOOK_BACK_MS = 20 * 60_000
 
 
-def settle(reading: LineReading, *, book: RuleBook, setting: Setting) -> LineReading:
-    """What the line denies beside its claims; of a corrected type only the final value stands."""
+def settle(
+    reading: LineReading, before: LineReading | None, *, book: RuleBook, setting: Setting
+) -> LineReading:
+    """What the line denies beside its claims; of a corrected type only the final value stands.
+
+    A line that begins with a correction gives the claim of the line ``before`` its new figure.
+    """
     reading = contrasted(reading)
     marks = [m for m in reading.cues.marks if m.kind == "correction"]
     if not marks:
         return reading
     mark = marks[-1]
     kept = [k for k in reading.kept if not _other_figure(k, mark, reading)]
-    restated = _restated(reading, mark, book=book, setting=setting)
+    restated = _restated(reading, before, mark, book=book, setting=setting)
     if restated is not None:
         kept = [k for k in kept if k.start >= restated.end or k.end <= restated.start]
         kept.append(restated)
@@ -58,22 +76,21 @@ def _other_figure(claim: Candidate, mark: Mark, reading: LineReading) -> bool:
 
 
 def _restated(
-    reading: LineReading, mark: Mark, *, book: RuleBook, setting: Setting
+    reading: LineReading, before: LineReading | None, mark: Mark, *, book: RuleBook, setting: Setting
 ) -> Candidate | None:
-    """刚说四百毫升不对, 是五百: the new number with the old one's unit."""
+    """刚说四百毫升不对, 是五百: the new figure with the old one's unit, or its own."""
     shape = reading.shape
-    bare = _BARE.search(shape.text, mark.words[1])
-    said = [c for c in (*reading.kept, *reading.dropped) if c.end <= mark.words[0]]
-    if bare is None or not said:
+    bare = _bare(shape, mark)
+    corrected = _corrected(reading, before, mark)
+    if bare is None or corrected is None:
         return None
-    old = said[-1]
-    number = shape.numbers[bare.end("s") - 1]
-    spots = [i for i in range(old.start, old.end) if i in shape.numbers]
-    if not spots:
+    whose, old = corrected
+    figure = _FIGURE.search(whose.shape.text, old.start, old.end)
+    if figure is None:
         return None
-    text = shape.text[old.start : old.end]
-    at = spots[0] - old.start
-    renewed = text[:at] + _digits(number.low) + text[at + 1 :]
+    new = _renewed(figure, bare["v"], _digits(shape.numbers[bare.start("v")].low))
+    text = whose.shape.text
+    renewed = text[old.start : figure.start()] + new + text[figure.end() : old.end]
     again = read_line(
         shape_of(renewed.replace("#", "1")), before="", book=book, setting=setting
     ).kept
@@ -83,6 +100,35 @@ def _restated(
     start, end = bare.span("s")
     cues = (("correction", *mark.words),)
     return same[0]._replace(touch=same[0].touch._replace(start=start, end=end, cues=cues), marks=())
+
+
+def _bare(shape: Shape, mark: Mark) -> re.Match[str] | None:
+    """The figure that stands alone after the correction; in English it may lie in its words."""
+    if shape.chinese:
+        return _BARE_ZH.search(shape.text, mark.words[1])
+    hit = _BARE_EN.search(shape.text, mark.words[0])
+    return hit if hit and hit.start("s") <= mark.words[1] + _SOON else None
+
+
+def _corrected(
+    reading: LineReading, before: LineReading | None, mark: Mark
+) -> tuple[LineReading, Candidate] | None:
+    """The claim whose figure was wrong: the last one said, in this line or in the one before."""
+    said = [c for c in (*reading.kept, *reading.dropped) if c.end <= mark.words[0]]
+    if said:
+        return reading, said[-1]
+    begins = reading.shape.clauses and mark.words[0] < reading.shape.clauses[0].end
+    return (before, before.kept[-1]) if begins and before is not None and before.kept else None
+
+
+def _renewed(figure: re.Match[str], said: str, digits: str) -> str:
+    """The old figure with the new number, and with the new unit where one was said."""
+    unit = said.lstrip("# ")
+    if not unit:
+        return digits + figure[0][1:]
+    if figure["unit"] and not figure["unit"].endswith("s"):
+        unit = unit.removesuffix("s")
+    return digits + (figure["apart"] or ("" if unit > "z" else " ")) + unit
 
 
 def _digits(value: Decimal) -> str:

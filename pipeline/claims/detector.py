@@ -128,7 +128,7 @@ class RuleDetector:
             shape, before=before.shape.text if before else "", book=self.book, setting=setting,
             opinion=opinion, heard=heard, possible=possible,
         )  # fmt: skip
-        reading = settle(reading, book=self.book, setting=setting)
+        reading = settle(reading, before, book=self.book, setting=setting)
         return resolve_answer(reading, before, book=self.book, setting=setting)
 
     def _setting(self, broadcast: Broadcast, lines: Sequence[Line] = ()) -> Setting:

@@ -26,7 +26,7 @@ CueKind = Literal[
     "negate", "flip", "hedge", "condition", "question", "hypothetical", "other_channel",
     "comparison", "scarcity", "past", "opinion", "joke", "chat", "correction", "quoted", "announce",
 ]  # fmt: skip
-CueScope = Literal["left", "right", "inside", "match", "clause", "rest", "line", "next"]
+CueScope = Literal["left", "right", "inside", "match", "clause", "beside", "rest", "line", "next"]
 Language = Literal["zh", "en", "any"]
 
 
@@ -54,7 +54,8 @@ class CueRule(Frozen):
     """What it means."""
     scope: CueScope
     """``left``, ``right`` and ``inside`` touch the claim; the others cover the words matched, the
-    clause, the rest of the line, the line."""
+    clause (``beside``: and its neighbour, where the words are all of it), the rest of the line, the
+    line."""
     pattern: str
     """Regular expression over the shape."""
     types: tuple[ClaimType, ...] = ()

@@ -25,6 +25,8 @@ DROPS = frozenset(
 
 _EXACT = frozenset({"price", "price_guarantee", "quantity", "colour"})
 """Claim types whose numbers are counted out, however they are said."""
+_BARELY = 3
+"""Characters that a clause may have besides a cue and still say nothing else."""
 _NEIGHBOURS = re.compile(
     r"(?<![一二三四五六七八九])(?:一两|两三|二三|三四|三五|四五|五六|六七|七八|八九)(?![一二三四五六七八九])"
 )
@@ -141,10 +143,10 @@ class LineCues:
 
 def _marks(shape: Shape, cue: RunCue) -> list[Mark]:
     text, scope = shape.text, cue.cue.scope
-    if scope == "clause":
+    if scope in ("clause", "beside"):
         return [
-            Mark(c.start, c.end, cue, hit.span())
-            for c in shape.clauses
+            Mark(*_reach(shape, n, hit.span(), scope), cue, hit.span())
+            for n, c in enumerate(shape.clauses)
             if (hit := cue.pattern.regex.search(text, c.start, c.end))
         ]
     out = []
@@ -153,3 +155,14 @@ def _marks(shape: Shape, cue: RunCue) -> list[Mark]:
         end = hit.end() if scope == "match" else len(text)
         out.append(Mark(start, end, cue, hit.span()))
     return out[:1] if scope in ("line", "next") else out
+
+
+def _reach(shape: Shape, number: int, words: tuple[int, int], scope: str) -> Clause:
+    """The clause; beside words that are all of it, the one that follows, or the last one's before."""
+    clause, clauses = shape.clauses[number], shape.clauses
+    said = clause.end - clause.start - (words[1] - words[0])
+    if scope == "clause" or said > _BARELY or len(clauses) == 1:
+        return clause
+    if number + 1 == len(clauses):
+        return Clause(clauses[number - 1].start, clause.end)
+    return Clause(clause.start, clauses[number + 1].end)
