@@ -99,6 +99,8 @@ def run(
     beginning and end is told, and what the workers say goes to standard error.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # how a container is stopped
+    # A shell script's `&` leaves SIGINT ignored, and workers that inherit that cannot be ended by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not server_port:
         return _work(workers, pool, "", tell)
     with local_server(server_port) as running:
@@ -166,10 +168,14 @@ def status(pool: str = POOL) -> dict[str, Any]:
 
 
 def _stopped(begun: list[subprocess.Popen[bytes]]) -> int:
-    """End the workers; each hands what it runs to its end signal first."""
+    """End the workers; each hands what it runs to its end signal first, and has 30 s for it."""
     for process in begun:
         os.killpg(process.pid, signal.SIGTERM)
     end = time.monotonic() + 30
     for process in begun:
-        process.wait(max(1.0, end - time.monotonic()))
+        try:
+            process.wait(max(1.0, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
     return 130

@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -274,10 +275,14 @@ def test_maintain_looks_after_what_was_made(
     assert {"broadcasts", "verified", "log_entries", "bundles"} <= {row["what"] for row in rows}
 
 
-def at_work(*options: str, **environment: str) -> subprocess.Popen[str]:
+IN_A_SCRIPT = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
+"""What is started with `&` by a shell script begins with SIGINT ignored."""
+
+
+def at_work(*options: str, by: Sequence[str] = (), **environment: str) -> subprocess.Popen[str]:
     """Workers as an operator starts them, in a process group of their own."""
     return subprocess.Popen(
-        [*PROGRAM, "flows", "work", *options, "--json"],
+        [*by, *PROGRAM, "flows", "work", *options, "--json"],
         env=env(**environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -319,7 +324,7 @@ def test_one_command_starts_a_server_and_a_worker_and_ends_both(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     apart = QUIET | {"PREFECT_HOME": str(tmp_path / "prefect")}
-    begun = at_work("--server", "--port", str(port), **apart)
+    begun = at_work("--server", "--port", str(port), by=IN_A_SCRIPT, **apart)
     try:
         assert begun.stdout is not None
         up, started = (json.loads(begun.stdout.readline()) for _ in range(2))
