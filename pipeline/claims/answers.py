@@ -32,7 +32,8 @@ _YES = (
     r"go for it|that's right|spot on|exactly|sure|yes|yeah|yep|yup"
 )
 _ANSWER_EN = re.compile(
-    rf"(?:^|(?<=[.!?] )(?=that's an? |{_CALLED}(?:no|yes|nope|yep)[,.!]))(?:{_CALLED})"
+    rf"(?:^|(?<=[.!?] )(?=that's an? |{_CALLED}(?:no|yes|nope|yep)[,.!])|(?<=[?] )(?=(?:it|they|you) [a-z']+[,.!]|"
+    rf"(?:it|they|you) [a-z']+$))(?:{_CALLED})"
     rf"(?P<s>(?:(?P<no>{_NO})|(?P<yes>{_YES}))(?:,? (?:i'm (?:sorry to say|afraid)|sorry|dear|love|honey|hon|darling|sadly|"
     r"thankfully|ma'am|sir|my love|i promise))?)(?=[,.!?]|$)"
 )

@@ -63,6 +63,8 @@ class Candidate(NamedTuple):
         immune: tuple[str, ...] = self.rule.rule.immune
         if self.heard and self.view == "sure":
             immune = (*immune, "question", "chat")
+        if self.touch.polarity == "negate":  # nobody presents goods by what they are not
+            immune = (*immune, "announce")
         kind = next((m.kind for m in self.marks if m.kind in DROPS and m.kind not in immune), "")
         weak = bool(self.rule.rule.review) and self.view == "unlikely"
         return kind or ("unlikely" if weak or self.view == "impossible" else "")

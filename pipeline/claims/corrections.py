@@ -14,7 +14,9 @@ from pipeline.claims.standing import Mark
 from pipeline.claims.values import Setting
 from pipeline.model import Claim, Line
 
-_UNITS_ZH = "个月|小时|年|月|天|周|块|元|公斤|千克|克|斤|毫升|升|厘米|公分|米|寸|件|条|双|瓶|盒|包|个"
+_UNITS_ZH = (
+    "个月|小时|年|月|天|周|块|元|公斤|千克|克|斤|毫升|升|厘米|公分|米|寸|件|条|双|瓶|盒|包|个"
+)
 _UNITS_EN = (
     "years?|months?|weeks?|days?|hours?|minutes?|bucks|dollars?|pounds?|euros?|kilos?|grams?|"
     "ounces?|litres?|liters?|inch(?:es)?|feet|foot|met(?:re|er)s?|pieces?|pairs?"
@@ -76,7 +78,12 @@ def _other_figure(claim: Candidate, mark: Mark, reading: LineReading) -> bool:
 
 
 def _restated(
-    reading: LineReading, before: LineReading | None, mark: Mark, *, book: RuleBook, setting: Setting
+    reading: LineReading,
+    before: LineReading | None,
+    mark: Mark,
+    *,
+    book: RuleBook,
+    setting: Setting,
 ) -> Candidate | None:
     """刚说四百毫升不对, 是五百: the new figure with the old one's unit, or its own."""
     shape = reading.shape

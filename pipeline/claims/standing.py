@@ -25,6 +25,10 @@ DROPS = frozenset(
 
 _EXACT = frozenset({"price", "price_guarantee", "quantity", "colour"})
 """Claim types whose numbers are counted out, however they are said."""
+_OWN = re.compile(
+    r"(?:我们|咱们?|我家|我这儿?|本店)(?:这[里边儿]?|家|直播间|店里?)?(?:今天|今晚|现在)?[只才就也]?[要卖是收]?#"
+)
+"""Where a host who named another's price comes to the own one without a pause."""
 _BARELY = 3
 """Characters that a clause may have besides a cue and still say nothing else."""
 _NEIGHBOURS = re.compile(
@@ -153,6 +157,8 @@ def _marks(shape: Shape, cue: RunCue) -> list[Mark]:
     for hit in cue.pattern.regex.finditer(text):
         start = 0 if scope in ("line", "next") else hit.start()
         end = hit.end() if scope == "match" else len(text)
+        if cue.cue.kind == "other_channel" and (own := _OWN.search(text, start, end)):
+            end = own.start()
         out.append(Mark(start, end, cue, hit.span()))
     return out[:1] if scope in ("line", "next") else out
 

@@ -67,6 +67,7 @@ def only(claims: ClaimSet, kind: str) -> list[Claim]:
     ("text", "kind", "value"),
     [
         ("今天一百二十九，包邮", "price", "CNY129"),
+        ("超市一百二我们今天六十九", "price", "CNY69"),
         ("六十九块九，两盒一百二十九", "price", "CNY69.9"),
         ("买二送一", "price", "promo:buy2_get1"),
         ("满三百减四十", "price", "promo:CNY300-CNY40"),
@@ -110,6 +111,7 @@ def test_list_value(text: str, kind: str, value: tuple[str, ...]) -> None:
         ("不含酒精", "ingredient"),
         ("不是纯棉", "material"),
         ("不防水", "performance"),
+        ("三号链接的保温杯不含塑料", "material"),
         ("拆了不退", "returns"),
         ("没有保修", "warranty"),
         ("盒子不送", "gift"),
@@ -148,6 +150,7 @@ def test_hedges_are_kept_with_their_words() -> None:
         "点点红心，红心点到八万发红包",
         "要是超过一万单，我送一辆车",
         "我觉得九十九很划算，哈哈",
+        "我不是说它防水啊",
     ],
 )
 def test_no_claim(text: str) -> None:

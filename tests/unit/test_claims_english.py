@@ -178,6 +178,8 @@ def test_traps_are_no_claims(line: str) -> None:
             "affirm",
         ),
         ("is it real leather", "No, it isn't.", "material", "negate"),
+        ("is it real leather", "yes it is", "material", "affirm"),
+        ("hello", "Is it real leather? It is.", "material", "affirm"),
     ],
 )
 def test_a_bare_answer_takes_what_was_asked(
