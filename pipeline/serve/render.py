@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,11 @@ from pipeline.timeline import clock, from_utc_ms
 
 if TYPE_CHECKING:
     from pipeline.index.answer import Answer
-    from pipeline.model import Claim, ClockMap, Dossier
+    from pipeline.model import Claim, ClockMap, Dossier, Window
     from pipeline.runner import Parts
 
+_PIPED_WIDTH = 160
+"""Characters of a line of a table where no terminal says how many fit."""
 _HARMFUL = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
@@ -49,12 +52,15 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
     from rich.table import Table
     from rich.text import Text
 
+    from pipeline.settings import environment
+
     made = Table(title=Text(clean(title)) if title else None, title_justify="left", box=None)
     for header in headers:
         made.add_column(header, overflow="fold")
     for row in rows:
         made.add_row(*(Text(clean(cell)) for cell in row))
-    Console().print(made)
+    wide = None if sys.stdout.isatty() or environment("COLUMNS") else _PIPED_WIDTH
+    Console(width=wide).print(made)
 
 
 def value_text(value: object) -> str:
@@ -100,6 +106,10 @@ def claims_table(claims: Sequence[Claim], *, title: str) -> None:
     table(headers, rows, title=title)
 
 
+def _why(window: Window) -> str:
+    return "; ".join(window.reasons)
+
+
 def broadcast_text(parts: Parts) -> None:
     """A broadcast at a glance."""
     revision = parts.state.revision
@@ -111,7 +121,7 @@ def broadcast_text(parts: Parts) -> None:
         say(f"recording {clean(recording.file_name)} sha256 {recording.sha256}")
     claims = parts.claims
     rows = (
-        (clock(w.start_ms), clock(w.end_ms), w.sku_id or "–", w.source, w.confidence_pm, w.reasons)
+        (*map(clock, (w.start_ms, w.end_ms)), w.sku_id or "–", w.source, w.confidence_pm, _why(w))
         for w in (claims.windows if claims else ())
     )
     table(("from", "to", "SKU", "source", "‰", "why"), rows, title="Product windows")
