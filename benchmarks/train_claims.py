@@ -6,7 +6,7 @@
 Logistic regression, one claim type against the rest, L2-regularised (C = 3), fitted by Adam over
 all clauses at once. Each broadcast also comes in a rough copy: punctuation lost and characters
 swapped for others of the same sound, as recognition does. Nothing in ``held_out``, ``blind``,
-``fresh`` or ``sideways`` is read. Whole numbers are written, so that every machine scores alike.
+``fresh``, ``sideways`` or ``unread`` is read. Whole numbers are written, so that every machine scores alike.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -21,6 +22,8 @@ _AFTER_ANNOUNCED = re.compile(
 )
 _ARTICLE = re.compile(r"\b(?:the|our|this|these|that|those|my)\s+(?:\w+\s+)?$")
 _ORDINAL = re.compile(EN_ORDINAL)
+_ITEM_NUMBER = re.compile(r"-([1-9]\d{1,2})$")
+"""What a shop may call its goods by: PT-LFT-23 is twenty-three."""
 _MAX_LEAD_CHARS = 3
 _STRETCH_CHARS = 1000
 _CLOSE_CHARS = 3
@@ -76,12 +79,7 @@ class MentionFinder:
     def __init__(self, products: Sequence[Product]) -> None:
         self._cues: Cues = cues()
         self._names = NameFinder(products)
-        numbers = [p.link_number for p in products if p.link_number is not None]
-        self._by_number: dict[int | None, str] = {
-            p.link_number: p.sku_id
-            for p in products
-            if p.link_number is not None and numbers.count(p.link_number) == 1
-        }
+        self._by_number = _numbers_of(products)
 
     def find(self, text: str) -> list[Mention]:
         """All mentions of a line in order; numbers and names do not overlap.
@@ -243,6 +241,22 @@ class MentionFinder:
         if alone and first and len(after.strip()) <= 1 and hit.end - hit.start >= 2:
             return "announced"
         return "plain"
+
+
+def _numbers_of(products: Sequence[Product]) -> dict[int | None, str]:
+    """Link numbers; and the numbers at the end of the SKU ids, where these are no link numbers."""
+    links = Counter(p.link_number for p in products)
+    found: dict[int | None, str] = {
+        p.link_number: p.sku_id
+        for p in products
+        if p.link_number is not None and links[p.link_number] == 1
+    }
+    own: dict[int | None, str] = {
+        int(n[1]): p.sku_id for p in products if (n := _ITEM_NUMBER.search(p.sku_id))
+    }
+    if len(own) == len(products) and not own.keys() & links.keys():
+        found |= own
+    return found
 
 
 def _opens_clause(text: str, start: int, words: Cues) -> bool:

@@ -15,10 +15,13 @@ WIDER = frozenset(
         "en_biltong_rooibos_rusks_za",
         "en_breadmaker_soupmaker_dudley",
         "en_bridal_prom_gowns",
+        "en_bunk_beds_raleigh",
         "en_car_accessories_tyres",
         "en_cardigan_raincoat_alpaca_nz",
+        "en_ceiling_fans_tampa",
         "en_cica_toner_sunstick_sg",
         "en_claddagh_connemara_oughterard",
+        "en_dehumidifier_heater_gander",
         "en_diver_readers_shopchannel_duo",
         "en_dutchoven_lobsterpot_ns",
         "en_espresso_grinders_beans",
@@ -36,11 +39,14 @@ WIDER = frozenset(
         "en_mattress_bed_frames",
         "en_olive_oil_cheese_pasta",
         "en_openear_strap_tripod_atl",
+        "en_pizza_ovens_edmonton",
         "en_preowned_watches",
+        "en_pressure_washer_hose_toledo",
         "en_rabbit_hutch_chooks_parrot_sa",
         "en_rattan_teak_firepit_antrim",
         "en_refurb_phones_tablets",
         "en_sarees_bangles_silver",
+        "en_sewing_notions_fabric_kalamazoo",
         "en_sofas_dining_tables",
         "en_straighteners_ipl_gel_lamp_bootle",
         "en_topper_weighted_crib_sk",
@@ -135,7 +141,7 @@ def test_links_hold_when_less_is_heard(schedule, speech, floor):
 
 @pytest.mark.parametrize(
     ("speech", "floor"),
-    [("numbers misheard", 0.86), ("words misheard", 0.92), ("no aliases", 0.87)],
+    [("numbers misheard", 0.86), ("words misheard", 0.92), ("no aliases", 0.86)],
 )
 @pytest.mark.parametrize("schedule", ["given", "removed"])
 def test_links_of_wider_scenes_hold_when_less_is_heard(schedule, speech, floor):

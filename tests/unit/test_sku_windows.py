@@ -225,6 +225,25 @@ def test_english_calls_by_a_number_alone_or_an_ordinal(words):
     assert sku((*EN[:3], words, "very bright"), 4, products=(EARS, LAMP, RUG)) == "LMP"
 
 
+def test_goods_called_by_the_numbers_of_their_ids():
+    beds = tuple(
+        p.model_copy(update={"sku_id": f"PT-{n}"})
+        for p, n in zip((EARS, LAMP, RUG), (21, 22, 23), strict=True)
+    )
+    talk = ("Number twenty-one, first up.", "Solid pine.", "Okay, number twenty-two.", "Metal.")
+    assert sku(talk, 1, products=beds) == "PT-21"
+    assert sku(talk, 3, products=beds) == "PT-22"
+    linked = (beds[0].model_copy(update={"link_number": 22}), *beds[1:])
+    assert sku(talk, 3, products=linked) == "PT-21"
+
+
+def test_an_ordinal_that_counts_parts_is_no_link_number():
+    talk = ("Number two, the lamp.", "Three arms, the third one goes off to the side.", "Brass.")
+    assert sku(talk, 2, products=(EARS, LAMP, RUG)) == "LMP"
+    moved = ("Number two, the lamp.", "And the third one, the rug.", "Wool.")
+    assert sku(moved, 2, products=(EARS, LAMP, RUG)) == "RUG"
+
+
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [("two lamps quick.", "LMP"), ("two lamps.", "LMP"), ("two lamps left.", "EAR")],
