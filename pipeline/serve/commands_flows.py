@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,9 @@ from pipeline.serve.commands_pool import (
     work_command,
 )
 from pipeline.serve.options import examples, json_option, service, workspace_option
+
+if TYPE_CHECKING:
+    from pipeline.serve.service import Service
 
 
 @click.group(
@@ -56,9 +59,6 @@ def flow_process_command(
     \b
     JSON fields: as `evidence process`.
     """
-    from pipeline.serve.render import as_json as dump
-    from pipeline.serve.render import say
-
     works = service(workspace)
     prefix = flow_named("process")(
         workspace=str(works.app.root),
@@ -67,8 +67,7 @@ def flow_process_command(
         transcript_file=str(transcript) if transcript else "",
         again=again,
     )
-    shown = works.summary(works.app.archive.state_at(prefix))
-    say(dump(shown) if as_json else f"{shown['broadcast_id']}: release {shown['release']}")
+    print_released(works, prefix, as_json=as_json)
 
 
 @flows_command.command(
@@ -213,6 +212,16 @@ def _print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
             for r in rows
         ],
     )
+
+
+def print_released(works: Service, prefix: str, *, as_json: bool) -> None:
+    """What a flow made of a broadcast; its outputs are read for JSON alone."""
+    from pipeline.serve.render import as_json as dump
+    from pipeline.serve.render import say
+
+    state = works.app.archive.state_at(prefix)
+    name = state.revision.broadcast.broadcast_id
+    say(dump(works.summary(state)) if as_json else f"{name}: release {state.release.number}")
 
 
 def flow_named(name: str) -> Any:

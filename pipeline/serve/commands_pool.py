@@ -144,9 +144,7 @@ def spread_command(
     \b
     JSON fields: as `evidence process`.
     """
-    from pipeline.serve.commands_flows import flow_named
-    from pipeline.serve.render import as_json as dump
-    from pipeline.serve.render import say
+    from pipeline.serve.commands_flows import flow_named, print_released
 
     works = service(workspace)
     prefix = flow_named("spread")(
@@ -158,8 +156,7 @@ def spread_command(
         stall_s=stall_s,
         again=again,
     )
-    shown = works.summary(works.app.archive.state_at(prefix))
-    say(dump(shown) if as_json else f"{shown['broadcast_id']}: release {shown['release']}")
+    print_released(works, prefix, as_json=as_json)
 
 
 @click.command(
