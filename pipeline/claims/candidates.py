@@ -67,7 +67,8 @@ class Candidate(NamedTuple):
             immune = (*immune, "announce")
         kind = next((m.kind for m in self.marks if m.kind in DROPS and m.kind not in immune), "")
         weak = bool(self.rule.rule.review) and self.view == "unlikely"
-        return kind or ("unlikely" if weak or self.view == "impossible" else "")
+        doubted = (weak or self.view == "impossible") and "chat" not in self.rule.rule.immune
+        return kind or ("unlikely" if doubted else "")
 
 
 class LineReading(NamedTuple):
