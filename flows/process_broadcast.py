@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prefect import flow
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from flows.limits import merchant_limit
 from flows.report import Timings, report
@@ -69,7 +70,11 @@ def run(
     amend: bool = False,
     again: bool = False,
 ) -> str:
-    """The flow from the command line."""
+    """The flow from the command line.
+
+    It sends no heartbeats, for whose thread Prefect would wait up to a second in the end: whoever
+    started it sees it end.
+    """
     given = (broadcast_file, transcript_file, amend, again)
-    with patient_server():
+    with patient_server(), temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         return process_broadcast(workspace, inputs, *given)

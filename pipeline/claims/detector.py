@@ -33,7 +33,7 @@ from pipeline.claims.values import Setting
 from pipeline.claims.writer import ClaimWriter
 from pipeline.model import Broadcast, Claim, ClaimSet, Line, Screen
 
-CODE_VERSION = "7"
+CODE_VERSION = "8"
 """Raised whenever a change of code can change a claim."""
 _CURRENCY = {"zh": "CNY"}
 
@@ -41,22 +41,41 @@ _CURRENCY = {"zh": "CNY"}
 class RuleDetector:
     """Implements ``ports.ClaimDetector`` over a folder of rule files."""
 
-    def __init__(self, source: RuleSource, *, digest: str) -> None:
-        self.source = source
-        self.digest = digest
-        self.book = RuleBook(source)
-        self._colours = ColourFamilies(source.lexicons, colour_names())
-        self._resolver = Resolver(spoken_words(source))
+    def __init__(self, folder: Path) -> None:
+        """What is in the folder is named at once, and read when the first line is."""
+        self._folder = folder
+        self.digest = _digest(folder)
 
     @classmethod
     def load(cls, folder: Path | None = None) -> RuleDetector:
-        """Read and check the rule files.
+        """The rules of a folder, read and checked; else those built in.
 
         Raises:
             RuleError: a file breaks the format.
         """
-        folder = folder or RULES_FOLDER
-        return cls(read_rules(folder), digest=_digest(folder))
+        if folder is None:
+            return cls(RULES_FOLDER)
+        made = cls(folder)
+        _ = made.source
+        return made
+
+    @cached_property
+    def source(self) -> RuleSource:
+        """The rule files as they are written."""
+        return read_rules(self._folder)
+
+    @cached_property
+    def book(self) -> RuleBook:
+        """The rules, ready to match."""
+        return RuleBook(self.source)
+
+    @cached_property
+    def _colours(self) -> ColourFamilies:
+        return ColourFamilies(self.source.lexicons, colour_names())
+
+    @cached_property
+    def _resolver(self) -> Resolver:
+        return Resolver(spoken_words(self.source))
 
     @cached_property
     def producer(self) -> str:
